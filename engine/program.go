@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+)
+
+// Vars gives graph code its parameters by name.
+type Vars struct {
+	prefix string
+	nodes  map[string]*graph.Node
+}
+
+// Get returns the node of the named parameter and panics, as graph code does, when there is none.
+func (v Vars) Get(name string) *graph.Node {
+	node := v.nodes[v.prefix+name]
+	if node == nil {
+		panic(fmt.Errorf("model has no parameter %q", v.prefix+name))
+	}
+	return node
+}
+
+// Has tells whether there is a parameter of that name.
+func (v Vars) Has(name string) bool { return v.nodes[v.prefix+name] != nil }
+
+// Under returns the parameters whose names start with prefix, to be asked for by the rest of their names.
+func (v Vars) Under(prefix string) Vars { return Vars{prefix: v.prefix + prefix, nodes: v.nodes} }
+
+// Func is a model: it builds the outputs from parameters and inputs. It may panic with an error, as GoMLX graph code
+// does; Run returns the panic as an error.
+type Func func(vars Vars, inputs []*graph.Node) []*graph.Node
+
+// Program is a Func bound to weights and a backend. It compiles once for every combination of input shapes, so callers
+// keep these few (buckets). It is safe for concurrent use.
+type Program struct {
+	weights *Weights
+	names   []string
+	exec    *graph.Exec
+}
+
+// Compile prepares fn to run on the weights. Later updates of the weights are seen by later runs.
+func (e *Engine) Compile(weights *Weights, fn Func) (*Program, error) {
+	names := weights.Names()
+	build := func(nodes []*graph.Node) []*graph.Node {
+		parameters := make(map[string]*graph.Node, len(names))
+		for i, name := range names {
+			parameters[name] = nodes[i]
+		}
+		return fn(Vars{nodes: parameters}, nodes[len(names):])
+	}
+	exec, err := graph.NewExec(e.backend, build)
+	if err != nil {
+		return nil, fmt.Errorf("compile: %w", err)
+	}
+	exec.SetMaxCache(-1)
+	return &Program{weights: weights, names: names, exec: exec}, nil
+}
+
+// Gradient prepares a training step: running it returns the scalar loss that fn yields first, then fn's other outputs,
+// then the gradient of the loss with respect to each named parameter in turn.
+func (e *Engine) Gradient(weights *Weights, parameters []string, fn Func) (*Program, error) {
+	return e.Compile(weights, func(vars Vars, inputs []*graph.Node) []*graph.Node {
+		outputs := fn(vars, inputs)
+		with := make([]*graph.Node, len(parameters))
+		for i, name := range parameters {
+			with[i] = vars.Get(name)
+		}
+		return append(outputs, graph.Gradient(outputs[0], with...)...)
+	})
+}
+
+// Run executes the program.
+func (p *Program) Run(inputs ...*tensors.Tensor) ([]*tensors.Tensor, error) {
+	args := make([]any, 0, len(p.names)+len(inputs))
+	for _, name := range p.names {
+		args = append(args, p.weights.tensors[name])
+	}
+	for _, input := range inputs {
+		args = append(args, input)
+	}
+	outputs, err := p.exec.Exec(args...)
+	if err != nil {
+		return nil, fmt.Errorf("run: %w", err)
+	}
+	return outputs, nil
+}
+
+// Floats returns a float32 input; the data is copied.
+func Floats(data []float32, shape ...int) *tensors.Tensor {
+	return tensors.FromFlatDataAndDimensions(data, shape...)
+}
+
+// Ints returns an int32 input; the data is copied.
+func Ints(data []int32, shape ...int) *tensors.Tensor {
+	return tensors.FromFlatDataAndDimensions(data, shape...)
+}
+
+// Values returns a copy of the float32 elements of an output.
+func Values(t *tensors.Tensor) []float32 { return tensors.MustCopyFlatData[float32](t) }

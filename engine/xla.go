@@ -1,0 +1,12 @@
+//go:build xla
+
+package engine
+
+import (
+	"github.com/gomlx/compute"
+	xla "github.com/gomlx/go-xla/compute/xla"
+)
+
+func init() {
+	openers["xla"] = func() (compute.Backend, error) { return xla.New("cuda") }
+}
