@@ -1,0 +1,164 @@
+package world
+
+import (
+	"fmt"
+
+	"sightline"
+)
+
+// Domain is a corpus with a look and a wording of its own.
+type Domain uint8
+
+// The domains.
+const (
+	A Domain = iota
+	B
+)
+
+// String returns "A" or "B".
+func (d Domain) String() string { return string('A' + rune(d)) }
+
+// Split is a part of a domain.
+type Split uint8
+
+// The splits.
+const (
+	Train Split = iota
+	Val
+	Test
+)
+
+// String returns "train", "val" or "test".
+func (s Split) String() string { return [...]string{"train", "val", "test"}[s] }
+
+// Extent is how many videos a domain has in each split, and how many stills go with them.
+type Extent struct {
+	Name             string
+	Train, Val, Test int
+	Stills           int
+}
+
+// Extents are the sizes of the world, smallest first.
+var Extents = []Extent{
+	{"demo", 400, 60, 200, 30_000},
+	{"small", 2_400, 300, 500, 30_000},
+	{"base", 6_000, 500, 1_000, 60_000},
+	{"large", 10_000, 1_000, 1_000, 150_000},
+}
+
+// ExtentOf returns the size with the given name.
+func ExtentOf(name string) (Extent, error) {
+	for _, e := range Extents {
+		if e.Name == name {
+			return e, nil
+		}
+	}
+	return Extent{}, &sightline.Error{
+		Kind: sightline.Usage,
+		What: fmt.Sprintf("world size %q", name),
+		Err:  fmt.Errorf("no such size"),
+		Try:  "one of demo, small, base, large",
+	}
+}
+
+// CaptionsPerClip is how many captions a clip has.
+const CaptionsPerClip = 5
+
+// Clip is one retrieval video: a single event with its captions.
+type Clip struct {
+	ID       string    `json:"id"`
+	Facts    Facts     `json:"facts"`
+	Duration float64   `json:"duration"` // seconds, a whole number of frames
+	Captions []Caption `json:"captions"`
+
+	domain     Domain
+	seed, item uint64
+}
+
+// Options say which corpus to make. The zero values of Extent and Rho are not valid; DefaultRho is the usual share.
+type Options struct {
+	Seed   uint64
+	Extent Extent
+	Rho    float64 // share of the facts that captions state, in (0, 1]
+}
+
+// DefaultRho is the share of the facts that captions state unless told otherwise.
+const DefaultRho = 0.75
+
+// Corpus is one domain: its clips by split, and how many candidates were dropped for repeating others.
+type Corpus struct {
+	Domain  Domain
+	Options Options
+	Clips   [3][]Clip
+
+	SameFacts     int // candidates whose facts another clip has already
+	SameButMotion int // candidates that differ from a clip of another split in nothing but motion
+}
+
+// New draws a domain. No two clips have the same facts, and no clip repeats facts of another split with nothing but the
+// motion changed. Facts and pixels do not depend on Rho. Test clips are drawn first, so they do not depend on how many
+// training clips follow.
+func New(d Domain, o Options) Corpus {
+	c := Corpus{Domain: d, Options: o}
+	exact := map[uint64]bool{}
+	still := map[uint64]Split{}
+	item := uint64(d) << 40
+	want := [3]int{o.Extent.Train, o.Extent.Val, o.Extent.Test}
+	for _, split := range []Split{Test, Val, Train} {
+		for len(c.Clips[split]) < want[split] {
+			r := source(o.Seed, factStream, item)
+			f := drawFacts(r, 1+r.IntN(2), Kinds, Colours, Places)
+			duration := float64(2*FPS+r.IntN(2*FPS+1)) / FPS
+			item++
+			if exact[f.key(true)] {
+				c.SameFacts++
+				continue
+			}
+			if other, seen := still[f.key(false)]; seen && other != split {
+				c.SameButMotion++
+				continue
+			}
+			exact[f.key(true)], still[f.key(false)] = true, split
+			clip := Clip{
+				ID:    fmt.Sprintf("%v-%v-%05d", d, split, len(c.Clips[split])),
+				Facts: f, Duration: duration, domain: d, seed: o.Seed, item: item - 1,
+			}
+			clip.caption(o.Rho)
+			c.Clips[split] = append(c.Clips[split], clip)
+		}
+	}
+	return c
+}
+
+func (c *Clip) caption(rho float64) {
+	for k := range CaptionsPerClip {
+		r := source(c.seed, captionStream, c.item*CaptionsPerClip+uint64(k))
+		caption := choose(r, c.Facts, rho)
+		caption.write(r, wordings[c.domain])
+		c.Captions = append(c.Captions, caption)
+	}
+}
+
+// Scene places the clip's facts on the screen.
+func (c Clip) Scene() *Scene {
+	return newScene(c.seed, c.item, c.Facts, domainLook(source(c.seed, lookStream, c.item), c.domain))
+}
+
+// Frames returns n pictures straight from the facts, at the times at which uniform sampling of the clip's file takes
+// them: the file's frame that is showing at the middle of each of n equal parts.
+func (c Clip) Frames(n int) []sightline.Frame {
+	s := c.Scene()
+	frames := make([]sightline.Frame, n)
+	for i := range frames {
+		frames[i] = c.frame(s, int((float64(i)+0.5)/float64(n)*float64(c.Length())))
+	}
+	return frames
+}
+
+// Length returns how many frames the clip's file has.
+func (c Clip) Length() int { return int(c.Duration * FPS) }
+
+// frame draws the file's frame with the given number.
+func (c Clip) frame(s *Scene, number int) sightline.Frame {
+	return s.Draw(float64(number)/float64(c.Length()-1), float64(number)/FPS)
+}
