@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"regexp"
@@ -88,7 +89,7 @@ func convertSlice[To, From number](from []From) []To {
 
 var (
 	magic   = []byte("\x93NUMPY")
-	descrRE = regexp.MustCompile(`'descr'\s*:\s*'([<>|=]?)([a-zA-Z])(\d+)'`)
+	descrRE = regexp.MustCompile(`'descr'\s*:\s*'([<>|=]?)([a-zA-Z])(\d*)'`)
 	orderRE = regexp.MustCompile(`'fortran_order'\s*:\s*(True|False)`)
 	shapeRE = regexp.MustCompile(`'shape'\s*:\s*\(([^)]*)\)`)
 )
@@ -277,8 +278,22 @@ func reorder[T any](from []T, shape []int) []T {
 
 // Write writes float32 data of the given shape as a version 1.0 .npy array.
 func Write(w io.Writer, shape []int, data []float32) error {
-	if n := (Array{Shape: shape}).Len(); n != len(data) {
-		return fmt.Errorf("npy: shape %v has %d elements, data has %d", shape, n, len(data))
+	return writeArray(w, "<f4", shape, len(data), func(b []byte, i int) []byte {
+		return binary.LittleEndian.AppendUint32(b, math.Float32bits(data[i]))
+	})
+}
+
+// writeFloat64 is Write for float64 data.
+func writeFloat64(w io.Writer, shape []int, data []float64) error {
+	return writeArray(w, "<f8", shape, len(data), func(b []byte, i int) []byte {
+		return binary.LittleEndian.AppendUint64(b, math.Float64bits(data[i]))
+	})
+}
+
+// writeArray writes a header and n elements, which add appends to a buffer.
+func writeArray(w io.Writer, descr string, shape []int, n int, add func(b []byte, i int) []byte) error {
+	if want := (Array{Shape: shape}).Len(); want != n {
+		return fmt.Errorf("npy: shape %v has %d elements, data has %d", shape, want, n)
 	}
 	dims := make([]string, len(shape))
 	for i, d := range shape {
@@ -288,23 +303,21 @@ func Write(w io.Writer, shape []int, data []float32) error {
 	if len(dims) == 1 {
 		tuple += ","
 	}
-	text := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }", tuple)
+	text := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", descr, tuple)
 	pad := 63 - (len(magic)+4+len(text))%64
 	text += strings.Repeat(" ", pad) + "\n"
 	start := append(slices.Clone(magic), 1, 0)
 	start = binary.LittleEndian.AppendUint16(start, uint16(len(text)))
-	if _, err := w.Write(append(start, text...)); err != nil {
-		return fmt.Errorf("npy: %w", err)
-	}
-	buffered := bufio.NewWriterSize(w, 1<<16)
-	var b [4]byte
-	for _, v := range data {
-		binary.LittleEndian.PutUint32(b[:], math.Float32bits(v))
-		if _, err := buffered.Write(b[:]); err != nil {
-			return fmt.Errorf("npy: %w", err)
+	buffer := append(start, text...)
+	for i := range n {
+		if buffer = add(buffer, i); len(buffer) >= 1<<16 {
+			if _, err := w.Write(buffer); err != nil {
+				return fmt.Errorf("npy: %w", err)
+			}
+			buffer = buffer[:0]
 		}
 	}
-	if err := buffered.Flush(); err != nil {
+	if _, err := w.Write(buffer); err != nil {
 		return fmt.Errorf("npy: %w", err)
 	}
 	return nil
@@ -326,6 +339,9 @@ func ReadFile(path string) (Array, error) {
 
 // Archive is an .npz file held in memory: its arrays by name.
 type Archive map[string]Array
+
+// Names returns the names of the arrays, sorted.
+func (a Archive) Names() []string { return slices.Sorted(maps.Keys(a)) }
 
 // Open reads every array of the .npz file at path.
 func Open(path string) (Archive, error) {
@@ -354,7 +370,7 @@ func Open(path string) (Archive, error) {
 	return archive, nil
 }
 
-// WriteArchive writes float32 arrays as an .npz archive, in the order of names.
+// WriteArchive writes arrays as an .npz archive, in the order of names: float64 data as float64, other data as float32.
 func WriteArchive(w io.Writer, names []string, arrays map[string]Array) error {
 	files := zip.NewWriter(w)
 	for _, name := range names {
@@ -362,7 +378,13 @@ func WriteArchive(w io.Writer, names []string, arrays map[string]Array) error {
 		if err != nil {
 			return fmt.Errorf("npy: %w", err)
 		}
-		if err := Write(file, arrays[name].Shape, arrays[name].Float32s()); err != nil {
+		array := arrays[name]
+		if wide, ok := array.Data.([]float64); ok {
+			err = writeFloat64(file, array.Shape, wide)
+		} else {
+			err = Write(file, array.Shape, array.Float32s())
+		}
+		if err != nil {
 			return err
 		}
 	}
