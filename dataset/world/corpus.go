@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"sightline"
+	"sightline/dataset"
 )
 
 // Domain is a corpus with a look and a wording of its own.
@@ -102,13 +103,11 @@ func New(d Domain, o Options) Corpus {
 	c := Corpus{Domain: d, Options: o}
 	exact := map[uint64]bool{}
 	still := map[uint64]Split{}
-	item := uint64(d) << 40
+	item := uint64(d) << 40 // even, so that pairs stay whole
 	want := [3]int{o.Extent.Train, o.Extent.Val, o.Extent.Test}
 	for _, split := range []Split{Test, Val, Train} {
 		for len(c.Clips[split]) < want[split] {
-			r := source(o.Seed, factStream, item)
-			f := drawFacts(r, 1+r.IntN(2), Kinds, Colours, Places)
-			duration := float64(2*FPS+r.IntN(2*FPS+1)) / FPS
+			f := clipFacts(o.Seed, item)
 			item++
 			if exact[f.key(true)] {
 				c.SameFacts++
@@ -121,13 +120,37 @@ func New(d Domain, o Options) Corpus {
 			exact[f.key(true)], still[f.key(false)] = true, split
 			clip := Clip{
 				ID:    fmt.Sprintf("%v-%v-%05d", d, split, len(c.Clips[split])),
-				Facts: f, Duration: duration, domain: d, seed: o.Seed, item: item - 1,
+				Facts: f, domain: d, seed: o.Seed, item: item - 1,
 			}
+			// Two to four seconds, in whole frames.
+			clip.Duration = float64(2*FPS+source(o.Seed, durationStream, clip.item).IntN(2*FPS+1)) / FPS
 			clip.caption(o.Rho)
 			c.Clips[split] = append(c.Clips[split], clip)
 		}
 	}
 	return c
+}
+
+// clipFacts draws the facts of a candidate. Candidates come in pairs, and in half of the pairs the second is the twin of the
+// first: the same but for the motion of one object, reversed where it has a direction. Twins look alike in every frame, so
+// a matcher that does not see order or motion confuses them.
+func clipFacts(seed, item uint64) Facts {
+	pair := source(seed, factStream, item/2)
+	first := drawFacts(pair, 1+pair.IntN(2), Kinds, Colours, Places)
+	twins := pair.IntN(2) == 0
+	switch {
+	case item%2 == 0:
+		return first
+	case twins:
+		o := &first.Objects[pair.IntN(len(first.Objects))]
+		if o.Motion <= Down {
+			o.Motion ^= 1 // Left and Right, Up and Down
+		} else {
+			o.Motion = (o.Motion + Motion(1+pair.IntN(Motions-1))) % Motions
+		}
+		return first
+	}
+	return drawFacts(pair, 1+pair.IntN(2), Kinds, Colours, Places)
 }
 
 func (c *Clip) caption(rho float64) {
@@ -161,4 +184,35 @@ func (c Clip) Length() int { return int(c.Duration * FPS) }
 // frame draws the file's frame with the given number.
 func (c Clip) frame(s *Scene, number int) sightline.Frame {
 	return s.Draw(float64(number)/float64(c.Length()-1), float64(number)/FPS)
+}
+
+// Facts returns the facts of the clips of a split, in order.
+func (c Corpus) Facts(s Split) []Facts {
+	facts := make([]Facts, len(c.Clips[s]))
+	for i, clip := range c.Clips[s] {
+		facts[i] = clip.Facts
+	}
+	return facts
+}
+
+// Captions returns the captions of a split, and for each the index of its clip.
+func (c Corpus) Captions(s Split) (captions []Caption, owner []int) {
+	for i, clip := range c.Clips[s] {
+		for _, caption := range clip.Captions {
+			captions, owner = append(captions, caption), append(owner, i)
+		}
+	}
+	return captions, owner
+}
+
+// Set returns a split as a data set; its videos have no files.
+func (c Corpus) Set(s Split) dataset.Set {
+	set := dataset.Set{Name: fmt.Sprintf("world %s %v %v", c.Options.Extent.Name, c.Domain, s)}
+	for i, clip := range c.Clips[s] {
+		set.Videos = append(set.Videos, sightline.Video{ID: clip.ID, Duration: clip.Duration})
+		for _, caption := range clip.Captions {
+			set.Captions = append(set.Captions, dataset.Caption{Video: i, Text: caption.Text})
+		}
+	}
+	return set
 }

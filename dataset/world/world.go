@@ -36,6 +36,7 @@ const (
 	momentStream
 	taskStream
 	speechStream
+	durationStream
 )
 
 // source returns the generator of one item of one stream.
