@@ -1,0 +1,214 @@
+// Package corpus gives the videos of a split their frames and features, wherever they come from: files of pairs that a
+// person or a benchmark provides, or the rendered world, straight from its renderer. Training and evaluation ask it for
+// a split by name and never need to know which it was.
+//
+// It stands between dataset, video and encoder below and train above. Start at Open. It trains and scores nothing.
+package corpus
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+
+	"sightline"
+	"sightline/dataset"
+	"sightline/dataset/world"
+	"sightline/internal/ffmpeg"
+	"sightline/video"
+)
+
+// Scheme starts the names of rendered splits: world:A/base/train, with options as in world:A/base/train?seed=7&rho=1, and
+// world:stills/60000?seed=1 for that many still pictures.
+const Scheme = "world:"
+
+// DefaultSeed is the world's seed where a name gives none. Published tables use it.
+const DefaultSeed = 2026
+
+// Corpus is one split: videos, their captions, and a way to their frames. It is safe for concurrent use.
+type Corpus struct {
+	Name     string
+	Set      dataset.Set
+	Rendered bool // frames come from the renderer, not from files
+
+	clips   []world.Clip
+	stills  []sightline.Frame
+	options world.Options
+}
+
+// Open opens a split: the name of a file of pairs, or of a rendered split.
+func Open(name string) (*Corpus, error) {
+	spec, rendered := strings.CutPrefix(name, Scheme)
+	if !rendered {
+		set, err := dataset.Read(name)
+		if err != nil {
+			return nil, err
+		}
+		return &Corpus{Name: name, Set: set}, nil
+	}
+	if n, seed, ok := Stills(name); ok {
+		return stills(name, n, seed), nil
+	}
+	domain, split, options, err := parse(spec)
+	if err != nil {
+		return nil, &sightline.Error{
+			Kind: sightline.Usage, What: "open corpus " + name, Err: err,
+			Try: "write world:A/base/train or world:stills/1000, with ?seed=7 after it if need be",
+		}
+	}
+	drawn := world.New(domain, options)
+	return &Corpus{Name: name, Set: drawn.Set(split), Rendered: true, clips: drawn.Clips[split], options: options}, nil
+}
+
+func parse(spec string) (domain world.Domain, split world.Split, options world.Options, err error) {
+	path, query, _ := strings.Cut(spec, "?")
+	parts := strings.Split(path, "/")
+	if len(parts) != 3 {
+		return 0, 0, options, errors.New("a rendered split has a domain, a size and a part")
+	}
+	if domain, err = named(parts[0], world.A, world.B); err != nil {
+		return
+	}
+	if options.Extent, err = world.ExtentOf(parts[1]); err != nil {
+		return
+	}
+	if split, err = named(parts[2], world.Train, world.Val, world.Test); err != nil {
+		return
+	}
+	options.Seed, options.Rho = DefaultSeed, world.DefaultRho
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return
+	}
+	for key := range values {
+		value := values.Get(key)
+		switch key {
+		case "seed":
+			options.Seed, err = strconv.ParseUint(value, 10, 64)
+		case "rho":
+			if options.Rho, err = strconv.ParseFloat(value, 64); err == nil && !(options.Rho > 0 && options.Rho <= 1) {
+				err = fmt.Errorf("rho is %s, not in (0, 1]", value)
+			}
+		default:
+			err = fmt.Errorf("unknown option %q", key)
+		}
+		if err != nil {
+			return
+		}
+	}
+	return domain, split, options, nil
+}
+
+// Stills takes the name of still pictures apart: how many, drawn from which seed. It is false for other names.
+func Stills(name string) (n int, seed uint64, ok bool) {
+	spec, rendered := strings.CutPrefix(name, Scheme+"stills/")
+	if !rendered {
+		return 0, 0, false
+	}
+	count, query, _ := strings.Cut(spec, "?seed=")
+	seed = DefaultSeed
+	if query != "" {
+		var err error
+		if seed, err = strconv.ParseUint(query, 10, 64); err != nil {
+			return 0, 0, false
+		}
+	}
+	n, err := strconv.Atoi(count)
+	return n, seed, err == nil && n > 0
+}
+
+// stills draws still pictures as videos of one frame with one caption each.
+func stills(name string, n int, seed uint64) *Corpus {
+	c := &Corpus{Name: name, Set: dataset.Set{Name: "stills"}, Rendered: true}
+	for i, still := range world.Stills(seed, n, world.StillOptions{}) {
+		c.Set.Videos = append(c.Set.Videos, sightline.Video{ID: fmt.Sprintf("still-%d", i)})
+		c.Set.Captions = append(c.Set.Captions, dataset.Caption{Video: i, Text: still.Caption.Text})
+		c.stills = append(c.stills, still.Frame)
+	}
+	return c
+}
+
+// named returns the one of the choices that prints as name.
+func named[T fmt.Stringer](name string, choices ...T) (T, error) {
+	names := make([]string, len(choices))
+	for i, choice := range choices {
+		if names[i] = choice.String(); names[i] == name {
+			return choice, nil
+		}
+	}
+	var none T
+	return none, fmt.Errorf("%q is none of %s", name, strings.Join(names, ", "))
+}
+
+// Sampling names how n frames are taken, for Space.Sampling.
+func Sampling(n int) string { return video.Uniform(n).String() }
+
+// Frames returns n uniformly sampled frames of video i. Pictures of files whose short side is longer than size are scaled
+// down to it while they are decoded; size 0 leaves them as they are.
+func (c *Corpus) Frames(ctx context.Context, i, n, size int) ([]sightline.Frame, error) {
+	switch {
+	case c.stills != nil:
+		return c.stills[i : i+1], ctx.Err()
+	case c.Rendered:
+		return c.clips[i].Frames(n), ctx.Err()
+	}
+	frames := make([]sightline.Frame, 0, n)
+	for frame, err := range video.Sample(ctx, c.Set.Videos[i].Path, video.Uniform(n), size) {
+		if err != nil {
+			return nil, err
+		}
+		frames = append(frames, frame)
+	}
+	return frames, nil
+}
+
+// Facts returns what the renderer knows of each video and each caption, and false for videos from files.
+func (c *Corpus) Facts() ([]world.Facts, []world.Caption, bool) {
+	if c.clips == nil {
+		return nil, nil, false
+	}
+	facts := make([]world.Facts, len(c.clips))
+	var captions []world.Caption
+	for i, clip := range c.clips {
+		facts[i] = clip.Facts
+		captions = append(captions, clip.Captions...)
+	}
+	return facts, captions, true
+}
+
+// Decoder names what decodes the frames.
+func (c *Corpus) Decoder(ctx context.Context) string {
+	if c.Rendered {
+		return fmt.Sprintf("rendered, world version %d", world.Version)
+	}
+	version, err := ffmpeg.LookUp(ctx)
+	if err != nil {
+		return "ffmpeg, version unknown"
+	}
+	return fmt.Sprint("ffmpeg ", version)
+}
+
+// Hash returns 16 hex digits over the captions and over what the videos are: the renderer's options, or the paths, sizes
+// and times of change of the files.
+func (c *Corpus) Hash() string {
+	sum := sha256.New()
+	encoder := json.NewEncoder(sum)
+	_ = encoder.Encode(c.options) // a hash takes every write, and these types always marshal
+	_ = encoder.Encode(c.Set.Captions)
+	for _, v := range c.Set.Videos {
+		fmt.Fprintln(sum, v.ID)
+		if c.Rendered {
+			continue
+		}
+		if info, err := os.Stat(v.Path); err == nil {
+			fmt.Fprintln(sum, info.Size(), info.ModTime().UnixNano())
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8])
+}

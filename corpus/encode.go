@@ -1,0 +1,131 @@
+package corpus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"runtime"
+	"sync"
+
+	"sightline"
+	"sightline/encoder"
+	"sightline/feature"
+)
+
+// Encode returns the features of n uniformly sampled frames of every video, in the order of the set. Features of files
+// are taken from the store where they are there and stored where they are not; rendered ones are made anew, which is
+// quicker than reading them. Decoding runs ahead of encoding. Progress, if not nil, is told how many videos are done.
+func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, n int, store feature.Store, progress func(done int)) ([]feature.Features, error) {
+	space := sightline.Space{Video: frames.ID(), Preprocess: frames.Preprocess(), Sampling: Sampling(n)}
+	all := make([]feature.Features, len(c.Set.Videos))
+	var missing []int
+	for i, v := range c.Set.Videos {
+		if c.Rendered {
+			missing = append(missing, i)
+			continue
+		}
+		stored, err := store.Read(feature.Header{VideoID: v.ID, Stream: feature.Frame, Space: space})
+		switch {
+		case err == nil:
+			all[i] = stored
+		case errors.Is(err, fs.ErrNotExist):
+			missing = append(missing, i)
+		default:
+			return nil, err
+		}
+	}
+	done := len(all) - len(missing)
+	if progress != nil {
+		progress(done)
+	}
+	for decoded := range c.decode(ctx, missing, n, frames.FrameSize()) {
+		if decoded.err != nil {
+			return nil, fmt.Errorf("encode %s: %w", c.Name, decoded.err)
+		}
+		v := c.Set.Videos[decoded.video]
+		rows, err := frames.EncodeFrames(ctx, decoded.frames)
+		if err != nil {
+			return nil, fmt.Errorf("encode %s: video %s: %w", c.Name, v.ID, err)
+		}
+		made := feature.Features{
+			Header: feature.Header{VideoID: v.ID, Stream: feature.Frame, Space: space},
+			Spans:  spans(decoded.frames, v.Duration),
+			Rows:   rows,
+		}
+		if !c.Rendered {
+			if err := store.Write(made); err != nil {
+				return nil, err
+			}
+		}
+		all[decoded.video] = made
+		if done++; progress != nil {
+			progress(done)
+		}
+	}
+	return all, ctx.Err()
+}
+
+// spans gives every frame the time until the next, and the last the time until the end of the video.
+func spans(frames []sightline.Frame, duration float64) []sightline.Span {
+	spans := make([]sightline.Span, len(frames))
+	for i, frame := range frames {
+		end := duration
+		if i+1 < len(frames) {
+			end = frames[i+1].Time
+		}
+		spans[i] = sightline.Span{Start: frame.Time, End: max(end, frame.Time)}
+	}
+	return spans
+}
+
+type decoded struct {
+	video  int
+	frames []sightline.Frame
+	err    error
+}
+
+// decode yields the frames of the given videos in whatever order they come, from as many decoders as there are cores. It
+// ends early after an error and when ctx ends.
+func (c *Corpus) decode(ctx context.Context, videos []int, n, size int) func(yield func(decoded) bool) {
+	return func(yield func(decoded) bool) {
+		ctx, stop := context.WithCancel(ctx)
+		results, queue := make(chan decoded, runtime.GOMAXPROCS(0)), make(chan int)
+		var workers sync.WaitGroup
+		defer workers.Wait()
+		defer stop()
+		go func() {
+			defer close(queue)
+			for _, video := range videos {
+				select {
+				case queue <- video:
+				case <-ctx.Done():
+					return
+				}
+			}
+		}()
+		for range runtime.GOMAXPROCS(0) {
+			workers.Go(func() {
+				for video := range queue {
+					frames, err := c.Frames(ctx, video, n, size)
+					select {
+					case results <- decoded{video, frames, err}:
+					case <-ctx.Done():
+						return
+					}
+				}
+			})
+		}
+		for range videos {
+			select {
+			case result := <-results:
+				if !yield(result) || result.err != nil {
+					return
+				}
+			case <-ctx.Done():
+				yield(decoded{err: ctx.Err()})
+				return
+			}
+		}
+	}
+}

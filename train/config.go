@@ -1,0 +1,132 @@
+package train
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"sightline"
+)
+
+// Config is a run as written in its YAML file. Every choice is separate (tower, head, optimiser, data), so an ablation
+// is another file and not another program. Unknown keys are errors.
+type Config struct {
+	Name string `yaml:"name" json:"name"`
+	Seed uint64 `yaml:"seed" json:"seed"`
+
+	Data      DataConfig      `yaml:"data" json:"data"`
+	Encoder   string          `yaml:"encoder" json:"encoder"` // "tiny", "clip" or a folder; where a live tower starts from, "" for scratch
+	Tower     TowerConfig     `yaml:"tower" json:"tower"`
+	Head      string          `yaml:"head" json:"head"`
+	Epochs    int             `yaml:"epochs" json:"epochs"`
+	Batch     int             `yaml:"batch" json:"batch"` // pairs a step
+	Optimizer OptimizerConfig `yaml:"optimizer" json:"optimizer"`
+}
+
+// DataConfig names the training and validation splits: pair files, or splits of the rendered world (see package corpus).
+type DataConfig struct {
+	Train  string `yaml:"train" json:"train"`
+	Val    string `yaml:"val" json:"val"`
+	Frames int    `yaml:"frames" json:"frames"` // uniformly sampled frames a video
+}
+
+// TowerConfig says what is trained below the head.
+type TowerConfig struct {
+	Kind string `yaml:"kind" json:"kind"` // "stored": adapters on a frozen encoder's features; "live": the tiny encoder itself
+
+	Hidden int `yaml:"hidden" json:"hidden,omitempty"` // stored: width of the adapters
+	Joint  int `yaml:"joint" json:"joint,omitempty"`   // stored: joint width where video and text widths differ
+
+	TrainFrames int     `yaml:"train_frames" json:"train_frames,omitempty"` // live: frames drawn of each video a step; 0 means all
+	Words       float64 `yaml:"words" json:"words,omitempty"`               // live: factor of the word prediction loss
+	OneObject   int     `yaml:"one_object" json:"one_object,omitempty"`     // live, world stills: epochs that show one object only
+}
+
+// OptimizerConfig holds AdamW and its schedule.
+type OptimizerConfig struct {
+	Rate    float64 `yaml:"rate" json:"rate"`     // peak learning rate
+	Warmup  float64 `yaml:"warmup" json:"warmup"` // share of all steps with a rising rate
+	Decay   float64 `yaml:"decay" json:"decay"`   // weight decay of matrices; vectors and scalars never decay
+	Clip    float64 `yaml:"clip" json:"clip"`     // largest gradient norm; 0 for none
+	Beta1   float64 `yaml:"beta1" json:"beta1"`
+	Beta2   float64 `yaml:"beta2" json:"beta2"`
+	Epsilon float64 `yaml:"epsilon" json:"epsilon"`
+}
+
+// Defaults returns the values that a run file may leave out: AdamW with CLIP's betas, ten percent warm-up, clipping at 1.
+func Defaults() Config {
+	return Config{
+		Data:  DataConfig{Frames: 8},
+		Tower: TowerConfig{Kind: "stored", Hidden: 256, Joint: 256},
+		Head:  "meanpool", Encoder: "tiny",
+		Epochs: 30, Batch: 64,
+		Optimizer: OptimizerConfig{Rate: 1e-3, Warmup: 0.1, Decay: 0.05, Clip: 1, Beta1: 0.9, Beta2: 0.98, Epsilon: 1e-6},
+	}
+}
+
+// ReadConfig reads a run file.
+func ReadConfig(path string) (Config, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, &sightline.Error{Kind: sightline.Usage, What: "read run config", Err: err, Try: "sightline config init > run.yaml"}
+	}
+	config, err := ParseConfig(text)
+	if err != nil {
+		return Config{}, &sightline.Error{Kind: sightline.Usage, What: "read run config " + path, Err: err, Try: "sightline config init shows every key with its default"}
+	}
+	return config, nil
+}
+
+// ParseConfig reads YAML over the Defaults and checks it.
+func ParseConfig(text []byte) (Config, error) {
+	config := Defaults()
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&config); err != nil && !errors.Is(err, io.EOF) {
+		return Config{}, err
+	}
+	return config, config.Check()
+}
+
+// Check returns every implausible value at once.
+func (c Config) Check() error {
+	var wrong []string
+	require := func(ok bool, format string, args ...any) {
+		if !ok {
+			wrong = append(wrong, fmt.Sprintf(format, args...))
+		}
+	}
+	require(c.Name != "", "name is empty")
+	require(c.Data.Train != "", "data.train is empty")
+	require(c.Data.Val != "", "data.val is empty: the best checkpoint is chosen on a validation split")
+	require(c.Data.Val == "" || c.Data.Val != c.Data.Train, "data.val is data.train")
+	require(c.Data.Frames > 0, "data.frames is %d", c.Data.Frames)
+	require(c.Tower.Kind == "stored" || c.Tower.Kind == "live", "tower.kind is %q, not stored or live", c.Tower.Kind)
+	require(c.Tower.Hidden >= 0, "tower.hidden is %d", c.Tower.Hidden)
+	require(c.Tower.Words >= 0, "tower.words is %v", c.Tower.Words)
+	require(c.Epochs > 0, "epochs is %d", c.Epochs)
+	require(c.Batch > 1, "batch is %d: a contrastive loss needs at least 2 pairs", c.Batch)
+	require(c.Optimizer.Rate > 0, "optimizer.rate is %v", c.Optimizer.Rate)
+	require(c.Optimizer.Warmup >= 0 && c.Optimizer.Warmup < 1, "optimizer.warmup is %v, not a share in [0, 1)", c.Optimizer.Warmup)
+	require(c.Optimizer.Beta1 >= 0 && c.Optimizer.Beta1 < 1, "optimizer.beta1 is %v", c.Optimizer.Beta1)
+	require(c.Optimizer.Beta2 >= 0 && c.Optimizer.Beta2 < 1, "optimizer.beta2 is %v", c.Optimizer.Beta2)
+	require(c.Optimizer.Epsilon > 0, "optimizer.epsilon is %v", c.Optimizer.Epsilon)
+	if wrong != nil {
+		return errors.New(strings.Join(wrong, "; "))
+	}
+	return nil
+}
+
+// YAML returns the run file that reads back as c.
+func (c Config) YAML() []byte {
+	text, err := yaml.Marshal(c)
+	if err != nil {
+		panic(err) // a struct of plain values always marshals
+	}
+	return text
+}

@@ -1,0 +1,223 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"sightline"
+	"sightline/align"
+	"sightline/corpus"
+	"sightline/encoder"
+	"sightline/encoder/tiny"
+	"sightline/engine"
+	"sightline/feature"
+	"sightline/metric"
+)
+
+// Encoders are the two frozen encoders of stored features, with the tiny encoder itself where that is what they are.
+type Encoders struct {
+	Frames encoder.FrameEncoder
+	Texts  encoder.TextEncoder
+	Tiny   *tiny.Encoder // nil for other encoders
+}
+
+// Setting is where a run takes place.
+type Setting struct {
+	Engine   *engine.Engine
+	Encoders Encoders      // of config.Encoder; zero when a live tower starts from scratch
+	Store    feature.Store // for features of files
+	Dir      string
+	Progress func(Progress)                    // may be nil
+	Encoding func(corpus string, done, of int) // told while features are made; may be nil
+}
+
+// Prepare opens the splits of a run, encodes what is missing and builds the model.
+func Prepare(ctx context.Context, config Config, setting Setting) (Job, []DataRecord, error) {
+	if err := config.Check(); err != nil {
+		return Job{}, nil, &sightline.Error{Kind: sightline.Usage, What: "train", Err: err}
+	}
+	val, err := corpus.Open(config.Data.Val)
+	if err != nil {
+		return Job{}, nil, err
+	}
+	job := Job{Config: config, Dir: setting.Dir, Progress: setting.Progress}
+	head, err := align.NewHead(config.Head)
+	if err != nil {
+		return Job{}, nil, err
+	}
+
+	var tower align.Tower
+	records := []DataRecord{describe(ctx, "val", val, config.Data.Frames)}
+	if n, seed, ok := corpus.Stills(config.Data.Train); ok {
+		if config.Tower.Kind != "live" {
+			return Job{}, nil, &sightline.Error{Kind: sightline.Usage, What: "train", Err: fmt.Errorf("stills train a live tower, not %q", config.Tower.Kind)}
+		}
+		learned, err := corpus.Open(fmt.Sprintf("%sstills/%d?seed=%d", corpus.Scheme, min(n, vocabularySample), seed))
+		if err != nil {
+			return Job{}, nil, err
+		}
+		tower = liveTower(config, setting, learned.Set.Texts())
+		job.Data = Stills{Seed: seed, Count: n, OneObject: config.Tower.OneObject}
+		records = append(records, DataRecord{Role: "train", Name: config.Data.Train, Hash: learned.Hash(), Videos: n, Captions: n,
+			Sampling: "one still", Decoder: learned.Decoder(ctx)})
+	} else {
+		train, err := corpus.Open(config.Data.Train)
+		if err != nil {
+			return Job{}, nil, err
+		}
+		records = append(records, describe(ctx, "train", train, config.Data.Frames))
+		if config.Tower.Kind == "live" {
+			tower = liveTower(config, setting, train.Set.Texts())
+		} else {
+			tower = align.Stored{VideoDim: setting.Encoders.Frames.FrameDim(), TextDim: setting.Encoders.Texts.TextDim(),
+				Joint: config.Tower.Joint, Hidden: config.Tower.Hidden}
+		}
+		if job.Data, err = pairs(ctx, train, config, setting); err != nil {
+			return Job{}, nil, err
+		}
+	}
+	if job.Model, err = align.New(setting.Engine, tower, head, config.Seed); err != nil {
+		return Job{}, nil, err
+	}
+	judged, err := pairs(ctx, val, config, setting)
+	if err != nil {
+		return Job{}, nil, err
+	}
+	job.Validate = func(ctx context.Context) (Validation, error) { return validate(ctx, job.Model, judged) }
+	slices.Reverse(records)
+	return job, records, nil
+}
+
+// vocabularySample is how many stills a vocabulary is learned from.
+const vocabularySample = 10_000
+
+func describe(ctx context.Context, role string, c *corpus.Corpus, frames int) DataRecord {
+	return DataRecord{Role: role, Name: c.Name, Hash: c.Hash(), Videos: len(c.Set.Videos), Captions: len(c.Set.Captions),
+		Sampling: corpus.Sampling(frames), Decoder: c.Decoder(ctx)}
+}
+
+// liveTower starts from the setting's tiny encoder, or from scratch with a vocabulary learned from the texts.
+func liveTower(config Config, setting Setting, texts []string) align.Live {
+	tower := align.Live{Config: tiny.Default, WordWeight: config.Tower.Words}
+	if start := setting.Encoders.Tiny; start != nil {
+		tower.Config, tower.Vocabulary, tower.Start = start.Config, start.Vocabulary, start.Weights
+	} else {
+		tower.Vocabulary = tiny.LearnVocabulary(texts, 2)
+	}
+	tower.WordValue = wordValues(tower.Vocabulary, texts)
+	return tower
+}
+
+// wordValues returns ln(N / (1 + number of texts with the word)), at least 0, for every id of the vocabulary; padding and
+// unknown words are worth nothing.
+func wordValues(vocabulary tiny.Vocabulary, texts []string) []float32 {
+	counts := make([]int, vocabulary.Len())
+	for _, text := range texts {
+		ids := vocabulary.IDs(text, len(text)+1)
+		slices.Sort(ids)
+		for _, id := range slices.Compact(ids) {
+			counts[id]++
+		}
+	}
+	values := make([]float32, len(counts))
+	for id := tiny.FirstWord; id < len(values); id++ {
+		values[id] = float32(max(0, math.Log(float64(len(texts))/float64(1+counts[id]))))
+	}
+	return values
+}
+
+// pairs makes the data of a split: features and text vectors for a stored tower, frames for a live one.
+func pairs(ctx context.Context, c *corpus.Corpus, config Config, setting Setting) (Pairs, error) {
+	data := Pairs{Set: c.Set, Seed: config.Seed, Draw: config.Tower.TrainFrames}
+	for _, v := range c.Set.Videos {
+		data.Videos = append(data.Videos, align.Video{ID: v.ID})
+	}
+	for _, text := range c.Set.Texts() {
+		data.Texts = append(data.Texts, align.Sentence{Text: text})
+	}
+	if config.Tower.Kind == "live" {
+		size := tiny.Default.Side
+		if setting.Encoders.Tiny != nil {
+			size = setting.Encoders.Tiny.Config.Side
+		}
+		data.Frames = func(ctx context.Context, i int) ([]sightline.Frame, error) {
+			return c.Frames(ctx, i, config.Data.Frames, size)
+		}
+		return data, nil
+	}
+	progress := func(done int) {
+		if setting.Encoding != nil {
+			setting.Encoding(c.Name, done, len(c.Set.Videos))
+		}
+	}
+	features, err := c.Encode(ctx, setting.Encoders.Frames, config.Data.Frames, setting.Store, progress)
+	if err != nil {
+		return Pairs{}, err
+	}
+	for i, f := range features {
+		data.Videos[i].Features, data.Videos[i].Spans = f.Rows, f.Spans
+	}
+	vectors, err := setting.Encoders.Texts.EncodeTexts(ctx, c.Set.Texts())
+	if err != nil {
+		return Pairs{}, err
+	}
+	for i := range data.Texts {
+		data.Texts[i].Vector = vectors.Row(i)
+	}
+	return data, nil
+}
+
+// validate judges a model on a split.
+func validate(ctx context.Context, model *align.Model, data Pairs) (Validation, error) {
+	scores, err := Score(ctx, model, data)
+	if err != nil {
+		return Validation{}, err
+	}
+	report, err := metric.Judge(scores, data.Set.Owner(), metric.Options{Resamples: -1})
+	if err != nil {
+		return Validation{}, err
+	}
+	var v Validation
+	for target, protocol := range map[*Recalls]metric.Protocol{
+		&v.TextToVideo: metric.TextToVideo, &v.VideoToText: metric.VideoToText,
+	} {
+		result, _ := report.Result(protocol)
+		for i := range target {
+			target[i] = result.Recall[i].Value
+		}
+	}
+	return v, nil
+}
+
+// Score returns the similarities [captions, videos] that the model sees in a split.
+func Score(ctx context.Context, model *align.Model, data Pairs) (sightline.Matrix, error) {
+	var videos align.Encoded
+	for i := 0; i < len(data.Videos); i += scoreBlock {
+		block := slices.Clone(data.Videos[i:min(i+scoreBlock, len(data.Videos))])
+		if data.Frames != nil {
+			for j := range block {
+				frames, err := data.Frames(ctx, i+j)
+				if err != nil {
+					return sightline.Matrix{}, err
+				}
+				block[j].Frames = frames
+			}
+		}
+		encoded, err := model.EncodeVideos(ctx, block)
+		if err != nil {
+			return sightline.Matrix{}, err
+		}
+		videos.N, videos.R, videos.Dim = videos.N+encoded.N, encoded.R, encoded.Dim
+		videos.Data = append(videos.Data, encoded.Data...)
+	}
+	texts, err := model.EncodeTexts(ctx, data.Texts)
+	if err != nil {
+		return sightline.Matrix{}, err
+	}
+	return model.ScoreBlock(ctx, texts, videos)
+}
+
+// scoreBlock is how many videos are encoded at a time: the frames of a live tower need not all be in memory.
+const scoreBlock = 64

@@ -1,0 +1,62 @@
+package train
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"runtime"
+
+	"sightline/internal/atomicfile"
+)
+
+// recordFile is the run record's name in the run's folder.
+const recordFile = "record.json"
+
+// Record tells everything about a finished run: what was asked, on what data, what happened, what came out.
+type Record struct {
+	Config      Config       `json:"config"`
+	Backend     string       `json:"backend"`
+	Go          string       `json:"go"`
+	Platform    string       `json:"platform"`
+	Data        []DataRecord `json:"data"`
+	Optimizer   string       `json:"optimizer"`
+	Parameters  int          `json:"parameters"`
+	Weights     string       `json:"weights"` // hash of the best epoch's weights
+	Seconds     float64      `json:"seconds"`
+	Steps       int          `json:"steps"`
+	Best        Validation   `json:"best"` // chosen on the validation split
+	Validations []Validation `json:"validations"`
+	Losses      []float64    `json:"losses"` // one a step
+}
+
+// DataRecord identifies a split: its name, the hash over captions and frames' origin, and how frames were read.
+type DataRecord struct {
+	Role     string `json:"role"` // "train" or "val"
+	Name     string `json:"name"`
+	Hash     string `json:"hash"`
+	Videos   int    `json:"videos"`
+	Captions int    `json:"captions"`
+	Sampling string `json:"sampling"`
+	Decoder  string `json:"decoder"` // e.g. "ffmpeg 5.1.8", or "rendered"
+}
+
+func newRecord(job Job, s *state) Record {
+	return Record{
+		Config: job.Config, Backend: job.Model.Engine.Name(),
+		Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+		Optimizer: decayNote(job.Config.Optimizer), Parameters: job.Model.Weights.Count(),
+		Weights: job.Model.Weights.Hash(), Seconds: s.Seconds, Steps: s.Step,
+		Best: *s.best(), Validations: s.Validations, Losses: s.Losses,
+	}
+}
+
+// Save writes the record and its curves into the run's folder.
+func (r Record) Save(dir string) error {
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := atomicfile.Write(filepath.Join(dir, recordFile), append(text, '\n')); err != nil {
+		return err
+	}
+	return r.draw(filepath.Join(dir, "curves.png"))
+}

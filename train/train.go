@@ -1,0 +1,232 @@
+// Package train fits a model to pairs of videos and sentences. Run is the loop, flat, to be read from top to bottom:
+// draw a batch, run the step, clip, move the weights, now and then validate and save. A run lives in a folder; killed at
+// any time it continues exactly, with the losses and weights of a run that was never interrupted.
+//
+// It sits beside align and above dataset: Config says what a run is, package corpus provides the pairs, Run trains and
+// Record tells what happened. It chooses the best checkpoint on a validation split and never sees a test split.
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"sightline/align"
+	"sightline/engine"
+)
+
+// Data is what a run learns from. Batch must depend on its arguments alone, so that a resumed run sees the same pairs.
+type Data interface {
+	// Len returns the number of pairs an epoch goes through.
+	Len() int
+	// Batch returns size pairs of an epoch, from a place in its shuffled order on; what else is left to chance (which
+	// frames, which shift) comes from random.
+	Batch(ctx context.Context, epoch, from, size int, random *rand.Rand) (align.Batch, error)
+}
+
+// Job is one training: what to move, on what, judged how, kept where.
+type Job struct {
+	Config   Config
+	Model    *align.Model
+	Data     Data
+	Validate func(context.Context) (Validation, error) // judges the model as it stands on the validation split
+	Dir      string                                    // the run's folder; made if absent, resumed if not
+	Progress func(Progress)                            // may be nil
+}
+
+// Progress is told after every step.
+type Progress struct {
+	Step, Steps   int
+	Epoch         int
+	Loss          float64
+	Best          *Validation // so far; nil before the first
+	Elapsed, Left time.Duration
+}
+
+// ErrInterrupted is returned when the context ended and the run was saved for later.
+var ErrInterrupted = errors.New("training was interrupted and saved")
+
+// saveEvery bounds how much work a kill can cost.
+const saveEvery = 20 * time.Second
+
+// Run trains until the last step and returns what happened. The model is left with the weights of the best epoch.
+func Run(ctx context.Context, job Job) (Record, error) {
+	config := job.Config
+	perEpoch := job.Data.Len() / config.Batch
+	if perEpoch == 0 {
+		return Record{}, fmt.Errorf("train: %d pairs do not fill one batch of %d", job.Data.Len(), config.Batch)
+	}
+	steps := perEpoch * config.Epochs
+	names := job.Model.Weights.Names()
+	optimizer := newOptimizer(config.Optimizer)
+	optimizer.Attach(job.Model.Weights, names)
+
+	state, err := resume(job.Dir, config, job.Model.Weights, optimizer)
+	if err != nil {
+		return Record{}, err
+	}
+	step := stepper{model: job.Model, names: names}
+
+	drawing, stop := context.WithCancel(ctx)
+	defer stop()
+	batches := drawBatches(drawing, job, state.Step, perEpoch, steps)
+	started, saved, before := time.Now(), time.Now(), state.Step
+	for state.Step < steps {
+		batch, ok := <-batches
+		if !ok || ctx.Err() != nil {
+			return Record{}, errors.Join(ErrInterrupted, state.save(job.Dir, job.Model.Weights, optimizer))
+		}
+		if batch.err != nil {
+			return Record{}, fmt.Errorf("train: step %d: %w", state.Step, batch.err)
+		}
+		loss, gradients, err := step.run(batch.inputs)
+		if err != nil {
+			return Record{}, fmt.Errorf("train: step %d: %w", state.Step, err)
+		}
+		if _, err := ClipNorm(gradients, config.Optimizer.Clip); err != nil {
+			return Record{}, fmt.Errorf("train: step %d diverged with loss %v: %w", state.Step, loss, err)
+		}
+		warmup := int(config.Optimizer.Warmup * float64(steps))
+		optimizer.Step(gradients, config.Optimizer.Rate*WarmupCosine(state.Step+1, warmup, steps+1))
+		clampScale(job.Model.Weights)
+		state.Losses = append(state.Losses, loss)
+		state.Step++
+
+		if state.Step%perEpoch == 0 {
+			validation, err := job.Validate(ctx)
+			if err != nil {
+				if ctx.Err() != nil { // the epoch's last step is done again on resume, and then judged
+					return Record{}, ErrInterrupted
+				}
+				return Record{}, fmt.Errorf("train: validate after step %d: %w", state.Step, err)
+			}
+			validation.Step, validation.Epoch = state.Step, state.Step/perEpoch
+			state.Validations = append(state.Validations, validation)
+			if best := state.best(); best.Step == validation.Step {
+				if err := saveBest(job.Dir, job.Model.Weights); err != nil {
+					return Record{}, err
+				}
+			}
+		}
+		if state.Step%perEpoch == 0 || time.Since(saved) > saveEvery {
+			state.Seconds += time.Since(saved).Seconds()
+			if err := state.save(job.Dir, job.Model.Weights, optimizer); err != nil {
+				return Record{}, err
+			}
+			saved = time.Now()
+		}
+		if job.Progress != nil {
+			elapsed := time.Since(started)
+			left := time.Duration(float64(elapsed) / float64(state.Step-before) * float64(steps-state.Step))
+			job.Progress(Progress{
+				Step: state.Step, Steps: steps, Epoch: (state.Step - 1) / perEpoch, Loss: loss,
+				Best: state.best(), Elapsed: elapsed, Left: left,
+			})
+		}
+	}
+	if err := loadBest(job.Dir, job.Model.Weights); err != nil {
+		return Record{}, err
+	}
+	return newRecord(job, state), nil
+}
+
+// newOptimizer returns AdamW as configured; vectors and scalars do not decay.
+func newOptimizer(c OptimizerConfig) *AdamW {
+	return &AdamW{
+		Beta1: c.Beta1, Beta2: c.Beta2, Epsilon: c.Epsilon, Decay: c.Decay,
+		Decays: func(_ string, shape []int) bool { return len(shape) >= 2 },
+	}
+}
+
+// clampScale keeps the logit scale at or below ln 100, as all trainers of the field do.
+func clampScale(weights *engine.Weights) {
+	weights.Update(align.LogitScale, func(v []float32) { v[0] = min(v[0], align.MaxLogitScale) })
+}
+
+// stepper runs the loss and gradients of a model. Its inputs are the video inputs followed by the text inputs.
+type stepper struct {
+	model   *align.Model
+	names   []string
+	program *engine.Program // compiled at the first step, when the number of inputs is known
+}
+
+type stepInputs struct {
+	videos, texts []*tensors.Tensor
+}
+
+func (s *stepper) run(in stepInputs) (loss float64, gradients [][]float32, err error) {
+	if s.program == nil {
+		split := len(in.videos)
+		s.program, err = s.model.Engine.Gradient(s.model.Weights, s.names, func(vars engine.Vars, nodes []*Node) []*Node {
+			return []*Node{s.model.Loss(vars, nodes[:split], nodes[split:])}
+		})
+		if err != nil {
+			return 0, nil, err
+		}
+	}
+	out, err := s.program.Run(slices.Concat(in.videos, in.texts)...)
+	if err != nil {
+		return 0, nil, err
+	}
+	loss = float64(engine.Values(out[0])[0])
+	if math.IsNaN(loss) || math.IsInf(loss, 0) {
+		return 0, nil, fmt.Errorf("the loss is %v", loss)
+	}
+	for _, gradient := range out[1:] {
+		gradients = append(gradients, engine.Values(gradient))
+	}
+	return loss, gradients, nil
+}
+
+// drawn is one prepared batch.
+type drawn struct {
+	inputs stepInputs
+	err    error
+}
+
+// drawBatches prepares batches ahead of the loop, from step on, and closes the channel when ctx ends. Chance is drawn
+// from (seed, step), so where a run resumes makes no difference.
+func drawBatches(ctx context.Context, job Job, step, perEpoch, steps int) <-chan drawn {
+	batches := make(chan drawn, 1)
+	go func() {
+		defer close(batches)
+		for ; step < steps; step++ {
+			random := rand.New(rand.NewPCG(job.Config.Seed, uint64(step)))
+			batch, err := job.Data.Batch(ctx, step/perEpoch, step%perEpoch*job.Config.Batch, job.Config.Batch, random)
+			var inputs stepInputs
+			if err == nil {
+				inputs, err = layOut(job.Model.Tower, batch)
+			}
+			select {
+			case batches <- drawn{inputs, err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return batches
+}
+
+func layOut(tower align.Tower, batch align.Batch) (stepInputs, error) {
+	videos, err := tower.VideoInputs(batch.Videos)
+	if err != nil {
+		return stepInputs{}, err
+	}
+	texts, err := tower.TextInputs(batch.Texts)
+	return stepInputs{videos, texts}, err
+}
+
+// decayNote says in words what the record should tell of the optimiser.
+func decayNote(c OptimizerConfig) string {
+	return fmt.Sprintf("AdamW β %g/%g ε %g, decay %g on matrices, linear warm-up then half a cosine", c.Beta1, c.Beta2, c.Epsilon, c.Decay)
+}
