@@ -2,6 +2,7 @@ package world
 
 import (
 	"fmt"
+	"slices"
 
 	"sightline"
 	"sightline/dataset"
@@ -32,19 +33,21 @@ const (
 // String returns "train", "val" or "test".
 func (s Split) String() string { return [...]string{"train", "val", "test"}[s] }
 
-// Extent is how many videos a domain has in each split, and how many stills go with them.
+// Extent is how large a world is.
 type Extent struct {
 	Name             string
-	Train, Val, Test int
-	Stills           int
+	Train, Val, Test int    // retrieval clips of a domain in each split
+	Moments          [3]int // films of timed events, train, val, test
+	Tasks            [3]int // films of scripted tasks, train, val, test
+	Stills           int    // for the encoder
 }
 
 // Extents are the sizes of the world, smallest first.
 var Extents = []Extent{
-	{"demo", 400, 60, 200, 30_000},
-	{"small", 2_400, 300, 500, 30_000},
-	{"base", 6_000, 500, 1_000, 60_000},
-	{"large", 10_000, 1_000, 1_000, 150_000},
+	{"demo", 400, 60, 200, [3]int{24, 8, 16}, [3]int{16, 8, 16}, 30_000},
+	{"small", 2_400, 300, 500, [3]int{160, 30, 60}, [3]int{64, 16, 32}, 30_000},
+	{"base", 6_000, 500, 1_000, [3]int{400, 60, 120}, [3]int{128, 32, 64}, 60_000},
+	{"large", 10_000, 1_000, 1_000, [3]int{800, 100, 200}, [3]int{256, 64, 128}, 150_000},
 }
 
 // ExtentOf returns the size with the given name.
@@ -86,38 +89,45 @@ type Options struct {
 // DefaultRho is the share of the facts that captions state unless told otherwise.
 const DefaultRho = 0.75
 
-// Corpus is one domain: its clips by split, and how many candidates were dropped for repeating others.
+// Corpus is one domain: its clips and films by split, and how many candidates were dropped for repeating others.
 type Corpus struct {
 	Domain  Domain
 	Options Options
 	Clips   [3][]Clip
+	Moments [3][]Film
+	Tasks   [3][]Film
 
-	SameFacts     int // candidates whose facts another clip has already
-	SameButMotion int // candidates that differ from a clip of another split in nothing but motion
+	SameFacts     int // candidates for a clip whose facts another clip has already
+	SameButMotion int // candidates that differ from one of another split in nothing but motion
 }
 
-// New draws a domain. No two clips have the same facts, and no clip repeats facts of another split with nothing but the
-// motion changed. Facts and pixels do not depend on Rho. Test clips are drawn first, so they do not depend on how many
-// training clips follow.
+// New draws a domain. No two clips have the same facts, and no clip or event of a film repeats facts of another split with
+// nothing but the motion changed. Facts and pixels do not depend on Rho. The test split is drawn first, so it does not
+// depend on how large the others are.
 func New(d Domain, o Options) Corpus {
 	c := Corpus{Domain: d, Options: o}
-	exact := map[uint64]bool{}
-	still := map[uint64]Split{}
+	clips := map[uint64]bool{}  // facts of the clips
+	owner := map[uint64]Split{} // which split has the facts, motion apart
+	taken := func(s Split, f Facts) bool {
+		other, seen := owner[f.key(false)]
+		return seen && other != s
+	}
 	item := uint64(d) << 40 // even, so that pairs stay whole
+	film := uint64(d) << 40
 	want := [3]int{o.Extent.Train, o.Extent.Val, o.Extent.Test}
 	for _, split := range []Split{Test, Val, Train} {
 		for len(c.Clips[split]) < want[split] {
 			f := clipFacts(o.Seed, item)
 			item++
-			if exact[f.key(true)] {
+			if clips[f.key(true)] {
 				c.SameFacts++
 				continue
 			}
-			if other, seen := still[f.key(false)]; seen && other != split {
+			if taken(split, f) {
 				c.SameButMotion++
 				continue
 			}
-			exact[f.key(true)], still[f.key(false)] = true, split
+			clips[f.key(true)], owner[f.key(false)] = true, split
 			clip := Clip{
 				ID:    fmt.Sprintf("%v-%v-%05d", d, split, len(c.Clips[split])),
 				Facts: f, domain: d, seed: o.Seed, item: item - 1,
@@ -127,6 +137,23 @@ func New(d Domain, o Options) Corpus {
 			clip.caption(o.Rho)
 			c.Clips[split] = append(c.Clips[split], clip)
 		}
+		add := func(films *[]Film, n int, name string, draw func(seed, item uint64, d Domain, rho float64) Film) {
+			for len(*films) < n {
+				f := draw(o.Seed, film, d, o.Rho)
+				film++
+				if slices.ContainsFunc(f.Events, func(e Event) bool { return taken(split, e.Facts) }) {
+					c.SameButMotion++
+					continue
+				}
+				for _, e := range f.Events {
+					owner[e.Facts.key(false)] = split
+				}
+				f.ID = fmt.Sprintf("%v-%v-%s-%04d", d, split, name, len(*films))
+				*films = append(*films, f)
+			}
+		}
+		add(&c.Moments[split], o.Extent.Moments[split], "moments", drawMoments)
+		add(&c.Tasks[split], o.Extent.Tasks[split], "task", drawTask)
 	}
 	return c
 }
@@ -164,7 +191,7 @@ func (c *Clip) caption(rho float64) {
 
 // Scene places the clip's facts on the screen.
 func (c Clip) Scene() *Scene {
-	return newScene(c.seed, c.item, c.Facts, domainLook(source(c.seed, lookStream, c.item), c.domain))
+	return newScene(c.seed, c.item, c.item, c.Facts, domainLook(source(c.seed, lookStream, c.item), c.domain))
 }
 
 // Frames returns n pictures straight from the facts, at the times at which uniform sampling of the clip's file takes

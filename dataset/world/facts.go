@@ -188,24 +188,31 @@ func clash(c Colour, p Place) bool {
 	return false
 }
 
-// drawFacts draws a scene of the given number of objects from the first kinds, colours and places. Colours that clash
-// with the place are drawn again, and the second object differs from the first in kind and in colour.
+// drawFacts draws a scene of the given number of objects from the first kinds, colours and places.
 func drawFacts(r *rand.Rand, objects, kinds, colours, places int) Facts {
 	f := Facts{Place: Place(r.IntN(places)), Camera: Camera(r.IntN(Cameras))}
-	for len(f.Objects) < objects {
+	f.Objects = drawObjects(r, f.Place, objects, kinds, colours)
+	return f
+}
+
+// drawObjects draws objects for a place. Colours that clash with the place are drawn again, and the second object differs
+// from the first in kind and in colour.
+func drawObjects(r *rand.Rand, p Place, n, kinds, colours int) []Object {
+	var objects []Object
+	for len(objects) < n {
 		o := Object{
 			Kind:   Kind(r.IntN(kinds)),
 			Colour: Colour(r.IntN(colours)),
 			Size:   Size(r.IntN(SizeCount)),
 			Motion: Motion(r.IntN(Motions)),
 		}
-		if clash(o.Colour, f.Place) {
+		if clash(o.Colour, p) {
 			continue
 		}
-		if len(f.Objects) == 1 && (o.Kind == f.Objects[0].Kind || o.Colour == f.Objects[0].Colour) {
+		if len(objects) == 1 && (o.Kind == objects[0].Kind || o.Colour == objects[0].Colour) {
 			continue
 		}
-		f.Objects = append(f.Objects, o)
+		objects = append(objects, o)
 	}
-	return f
+	return objects
 }

@@ -71,6 +71,17 @@ func (s Sight) Score(rho float64, captions []Caption, videos []Facts) sightline.
 
 // likelihood is the probability that captions of a video with these facts state what c states.
 func (s Sight) likelihood(rho float64, c Caption, f Facts) float64 {
+	if ways := s.ways(c, f); ways > 0 {
+		return float64(ways) * choosing(rho, c, len(f.Objects))
+	}
+	return 0
+}
+
+// Fits reports whether everything the caption states is so.
+func (c Caption) Fits(f Facts) bool { return FullSight.ways(c, f) > 0 }
+
+// ways counts in how many ways the caption's mentions can stand for the objects.
+func (s Sight) ways(c Caption, f Facts) int {
 	if len(c.Objects) > len(f.Objects) || c.Place >= 0 && c.Place != int(f.Place) {
 		return 0
 	}
@@ -80,23 +91,21 @@ func (s Sight) likelihood(rho float64, c Caption, f Facts) float64 {
 			return 0
 		}
 	}
-	ways := 0 // how many ways the mentions can stand for the objects, counted once for each kind that may be the named one
-	switch {
-	case len(c.Objects) == 1:
+	ways := 0
+	if len(c.Objects) == 1 {
 		for _, o := range f.Objects {
 			if s.fits(c.Objects[0], o) {
 				ways++
 			}
 		}
-	case s.fits(c.Objects[0], f.Objects[0]) && s.fits(c.Objects[1], f.Objects[1]):
-		ways++
-		fallthrough
-	default:
-		if s.fits(c.Objects[0], f.Objects[1]) && s.fits(c.Objects[1], f.Objects[0]) {
+		return ways
+	}
+	for i, o := range f.Objects {
+		if s.fits(c.Objects[0], o) && s.fits(c.Objects[1], f.Objects[1-i]) {
 			ways++
 		}
 	}
-	return float64(ways) * choosing(rho, c, len(f.Objects))
+	return ways
 }
 
 func (s Sight) fits(said Stated, o Object) bool {

@@ -38,9 +38,9 @@ const (
 	hops        = 3 // bounces in one event
 )
 
-// newScene places the facts. The same item and seed always give the same scene.
-func newScene(seed, item uint64, f Facts, l look) *Scene {
-	r := source(seed, backgroundStream, item)
+// newScene places the facts: item decides where things are, backdrop what the place looks like and how the grain falls.
+func newScene(seed, item, backdrop uint64, f Facts, l look) *Scene {
+	r := source(seed, backgroundStream, backdrop)
 	s := &Scene{Facts: f, look: l, ground: newGround(r, f.Place, l.mottle), grain: r.Uint64()}
 	s.place(source(seed, placementStream, item))
 	return s

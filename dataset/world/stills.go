@@ -39,7 +39,7 @@ func Stills(seed uint64, n int, o StillOptions) iter.Seq2[int, Still] {
 func StillAt(seed uint64, i int, o StillOptions) Still {
 	r := source(seed, stillStream, uint64(i))
 	still := describeStill(r, o)
-	scene := newScene(mix(seed), uint64(i), still.Facts, mixedLook(r))
+	scene := newScene(mix(seed), uint64(i), uint64(i), still.Facts, mixedLook(r))
 	still.Frame = scene.Draw(r.Float64(), 0)
 	return still
 }

@@ -60,7 +60,7 @@ func TestSheet(t *testing.T) {
 					c = (c + 1) % AllColours
 				}
 				f := Facts{Objects: []Object{{Kind: Kind(k), Colour: c, Size: large, Motion: Rest}}, Place: p}
-				s := newScene(7, uint64(k), f, l)
+				s := newScene(7, uint64(k), uint64(k), f, l)
 				frames = append(frames, s.Draw(0.5, 0))
 			}
 			rows = append(rows, Row{frames[:9], ""}, Row{frames[9:], ""})
@@ -71,7 +71,7 @@ func TestSheet(t *testing.T) {
 	for _, l := range looks {
 		var frames []sightline.Frame
 		for p := range AllPlaces {
-			s := newScene(7, uint64(p), Facts{Place: Place(p)}, l)
+			s := newScene(7, uint64(p), uint64(p), Facts{Place: Place(p)}, l)
 			frames = append(frames, s.Draw(0.5, 0))
 		}
 		rows = append(rows, Row{frames, ""})

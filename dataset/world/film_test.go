@@ -1,0 +1,123 @@
+package world
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"sightline"
+)
+
+// TestFilmsKeepTheirPromises checks every film of a small world: times, speech, queries.
+func TestFilmsKeepTheirPromises(t *testing.T) {
+	for _, d := range []Domain{A, B} {
+		c := New(d, Options{Seed: 2, Extent: Extent{Moments: [3]int{60, 10, 20}, Tasks: [3]int{32, 8, 16}}, Rho: 0.75})
+		kinds, twins := map[string]int{}, 0
+		for split := range c.Moments {
+			for _, f := range slices.Concat(c.Moments[split], c.Tasks[split]) {
+				if f.Duration < 10 || f.Duration > 60 || float64(f.Length()) != f.Duration*FPS {
+					t.Errorf("%s lasts %v s", f.ID, f.Duration)
+				}
+				if n := len(f.Events); n < 3 || n > 8 {
+					t.Errorf("%s has %d events", f.ID, n)
+				}
+				end := 0.0
+				for i, e := range f.Events {
+					if e.Start < end || e.Length() < 2 || e.End > f.Duration {
+						t.Errorf("%s: event %d is at %v of %v s", f.ID, i, e.Span, f.Duration)
+					}
+					end = e.End
+				}
+				end = 0
+				for _, cue := range f.Cues {
+					if cue.Start < end || cue.End <= cue.Start || cue.End > f.Duration {
+						t.Errorf("%s: cue at %v after %v, film of %v s", f.ID, cue.Span, end, f.Duration)
+					}
+					end = cue.End
+					for _, e := range f.Events {
+						for _, o := range e.Facts.Objects {
+							for _, word := range kindWords[o.Kind] {
+								if slices.Contains(strings.FieldsFunc(cue.Text, notLetter), word) {
+									t.Errorf("%s says %q and shows a %v", f.ID, cue.Text, o.Kind)
+								}
+							}
+						}
+					}
+				}
+				asked := map[string]sightline.Span{}
+				for _, q := range f.Queries {
+					kinds[q.Kind]++
+					if span, ok := asked[q.Text]; ok && span != q.Span {
+						t.Errorf("%s: %q is asked of %v and of %v", f.ID, q.Text, span, q.Span)
+					}
+					asked[q.Text] = q.Span
+				}
+				seen := map[uint64]bool{}
+				for _, e := range f.Events {
+					if seen[e.Facts.key(true)] && f.Task == "" {
+						twins++
+					}
+					seen[e.Facts.key(true)] = true
+				}
+				for i, s := range f.Steps {
+					if s.Span != f.Events[i].Span || s.Number >= len(f.Script) || i > 0 && s.Number <= f.Steps[i-1].Number {
+						t.Errorf("%s: step %d is %+v", f.ID, i, s)
+					}
+				}
+			}
+		}
+		if kinds["v"] == 0 || kinds["t"] == 0 || kinds["vt"] == 0 || twins == 0 {
+			t.Errorf("%v has queries %v and %d films with twins", d, kinds, twins)
+		}
+		t.Logf("%v: queries %v, %d twins", d, kinds, twins)
+	}
+}
+
+func notLetter(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '-' }
+
+// TestTwinsAreToldApartBySpeechAlone: a repeated event must be asked for with its speech, never by its looks.
+func TestTwinsAreToldApartBySpeechAlone(t *testing.T) {
+	c := New(A, Options{Seed: 3, Extent: Extent{Moments: [3]int{60, 0, 0}}, Rho: 0.55})
+	for _, f := range c.Moments[Train] {
+		for i, e := range f.Events {
+			for j, other := range f.Events {
+				if i == j || e.Facts.key(true) != other.Facts.key(true) {
+					continue
+				}
+				both := false
+				for _, q := range f.Queries {
+					if q.Span == e.Span && q.Kind == "v" {
+						t.Errorf("%s: %q fits %v and %v", f.ID, q.Text, e.Span, other.Span)
+					}
+					both = both || q.Span == e.Span && q.Kind == "vt"
+				}
+				if !both {
+					t.Errorf("%s: the twin at %v is never asked for", f.ID, e.Span)
+				}
+			}
+		}
+	}
+}
+
+func TestFilmFramesFollowTheEvents(t *testing.T) {
+	c := New(B, Options{Seed: 4, Extent: Extent{Moments: [3]int{1, 0, 0}}, Rho: 1})
+	f := c.Moments[Train][0]
+	n := 0
+	for frame := range f.Frames() {
+		if frame.Time != float64(n)/FPS || len(frame.RGB) != 3*Side*Side {
+			t.Fatalf("frame %d is at %v s with %d bytes", n, frame.Time, len(frame.RGB))
+		}
+		n++
+	}
+	if n != f.Length() {
+		t.Errorf("%d frames, want %d", n, f.Length())
+	}
+}
+
+func TestSubRip(t *testing.T) {
+	got := srt([]sightline.Cue{{Span: sightline.Span{Start: 1.5, End: 3.0625}, Text: "Hello"}, {Span: sightline.Span{Start: 3661, End: 3662}, Text: "Bye"}})
+	want := "1\n00:00:01,500 --> 00:00:03,063\nHello\n\n2\n01:01:01,000 --> 01:01:02,000\nBye\n\n"
+	if got != want {
+		t.Errorf("got %q", got)
+	}
+}
