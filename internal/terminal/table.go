@@ -1,0 +1,97 @@
+package terminal
+
+import (
+	"strings"
+)
+
+// Column says how a column of a Table is set.
+type Column struct {
+	Title   string
+	Right   bool // numbers line up at their last digit
+	Shorten bool // gives way when the table is wider than the terminal
+}
+
+// Table is rows below one another with their columns lined up.
+type Table struct {
+	Columns []Column
+	rows    [][]string
+}
+
+// Row adds a row; its cells are in the order of the columns. Cells are cleaned.
+func (t *Table) Row(cells ...string) {
+	row := make([]string, len(t.Columns))
+	for i, cell := range cells {
+		row[i] = Clean(cell)
+	}
+	t.rows = append(t.rows, row)
+}
+
+// Len returns the number of rows.
+func (t *Table) Len() int { return len(t.rows) }
+
+const gap = "  "
+
+// Write prints the table, titles first, within the terminal's width as far as shortening its columns allows.
+func (t *Table) Write(to *Terminal) {
+	widths := make([]int, len(t.Columns))
+	for i, column := range t.Columns {
+		widths[i] = Cells(column.Title)
+		for _, row := range t.rows {
+			widths[i] = max(widths[i], Cells(row[i]))
+		}
+	}
+	t.fit(widths, to.Width())
+
+	var b strings.Builder
+	titles := make([]string, len(t.Columns))
+	for i, column := range t.Columns {
+		titles[i] = column.Title
+	}
+	b.WriteString(to.Paint(Dim, t.line(titles, widths)) + "\n")
+	for _, row := range t.rows {
+		b.WriteString(t.line(row, widths) + "\n")
+	}
+	to.Write([]byte(b.String()))
+}
+
+// fit takes cells from the widest column that may give way until the line fits or nothing is left to take.
+func (t *Table) fit(widths []int, room int) {
+	if room == 0 {
+		return
+	}
+	const least = 12
+	line := len(gap) * (len(widths) - 1)
+	for _, w := range widths {
+		line += w
+	}
+	for ; line > room; line-- {
+		widest := -1
+		for i, column := range t.Columns {
+			if column.Shorten && widths[i] > least && (widest < 0 || widths[i] > widths[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			return
+		}
+		widths[widest]--
+	}
+}
+
+func (t *Table) line(cells []string, widths []int) string {
+	var b strings.Builder
+	for i, cell := range cells {
+		cell = Shorten(cell, widths[i])
+		space := strings.Repeat(" ", widths[i]-Cells(cell))
+		if t.Columns[i].Right {
+			cell = space + cell
+		} else {
+			cell += space
+		}
+		if i > 0 {
+			b.WriteString(gap)
+		}
+		b.WriteString(cell)
+	}
+	return strings.TrimRight(b.String(), " ")
+}
