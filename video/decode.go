@@ -118,6 +118,14 @@ func (i *Info) damage(err error, messages string, stalled bool, seen course) err
 		if !math.IsNaN(seen.beforeGap) {
 			at = seen.beforeGap // the demuxer went on behind the damage
 		}
+	case err == nil && i.Container == "avi" && !seen.empty():
+		// AVI has no timestamps: what the demuxer skipped pulls the rest forward. What a decoder could not use is
+		// missing at the start.
+		missing := seen.first - i.first + i.Duration - seen.last - i.interval()
+		if missing <= 1+i.interval() {
+			return nil
+		}
+		cause = fmt.Errorf("%.1f s of them are missing", missing)
 	case err == nil:
 		return nil
 	}
@@ -129,18 +137,22 @@ func (i *Info) damage(err error, messages string, stalled bool, seen course) err
 
 // course is the course of the times that a decode has come by.
 type course struct {
-	last      float64 // the latest; NaN at first
+	first     float64 // NaN while there is none
+	last      float64 // NaN while there is none
 	gap       float64 // the longest step so far
 	beforeGap float64 // where that step began; NaN when no step was longer than the usual one
 }
 
-func newCourse(usual float64) course { return course{math.NaN(), usual, math.NaN()} }
+func newCourse(usual float64) course { return course{math.NaN(), math.NaN(), usual, math.NaN()} }
 
 func (c course) empty() bool { return math.IsNaN(c.last) }
 
 func (c *course) add(t float64) {
 	if t-c.last > c.gap {
 		c.gap, c.beforeGap = t-c.last, c.last
+	}
+	if c.empty() {
+		c.first = t
 	}
 	c.last = t
 }

@@ -2,6 +2,7 @@ package video
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -122,6 +123,11 @@ func Probe(ctx context.Context, path string) (*Info, error) {
 	}
 	info, err := newInfo(path, shape, p)
 	if err != nil {
+		if m := tooLarge.FindStringSubmatch(cmd.Messages()); m != nil {
+			err = fmt.Errorf("%w: %s×%s pixels", ErrTooLarge, m[1], m[2])
+		} else if shape.cut != "" {
+			err = fmt.Errorf("%w: %s", ErrBroken, shape.cut)
+		}
 		return nil, refuse(path, err)
 	}
 	if info.Duration <= 0 {
@@ -132,7 +138,11 @@ func Probe(ctx context.Context, path string) (*Info, error) {
 	return info, nil
 }
 
-var offList = regexp.MustCompile(`\[(\S+) @ \w+\] Format not on whitelist`)
+// What ffprobe says of a file it will not open, and of a picture.
+var (
+	offList  = regexp.MustCompile(`\[(\S+) @ \w+\] Format not on whitelist`)
+	tooLarge = regexp.MustCompile(`Picture size (\d+)x(\d+) (?:is invalid|exceeds)`)
+)
 
 // probeError explains why ffprobe could not open the file.
 func probeError(ctx context.Context, path string, shape layout, err error) error {
@@ -318,7 +328,7 @@ func (i *Info) measure(ctx context.Context) error {
 		return refuse(i.Path, fmt.Errorf("%w: %w", ErrBroken, err))
 	}
 	if packets == 0 {
-		return refuse(i.Path, fmt.Errorf("%w: its video stream is empty", ErrBroken))
+		return refuse(i.Path, fmt.Errorf("%w: %s", ErrBroken, cmp.Or(i.cut, "its video stream is empty")))
 	}
 	i.Duration = (end - i.origin) * i.base.Float()
 	return nil
