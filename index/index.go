@@ -23,6 +23,7 @@ import (
 	"unicode/utf8"
 
 	"sightline"
+	"sightline/index/scan"
 )
 
 // Row names one indexed vector.
@@ -107,29 +108,9 @@ const (
 // ErrClosed is returned by every call on a closed index, reader or snapshot.
 var ErrClosed = errors.New("the index is closed")
 
-// Dot returns the score of a row: the dot product of two vectors of one length. Each product is exact in float64; they
-// are summed in float64 into eight interleaved sums (element i goes to sum i mod 8), which are then added pairwise. The
+// Dot returns the score of a row: the dot product of two vectors of one length, as exact products summed in float64. The
 // result has the same bits on every machine.
-func Dot(x, y []float32) float64 {
-	y = y[:len(x)]
-	var s [8]float64
-	for len(x) >= 8 {
-		a, b := x[:8:8], y[:8:8]
-		s[0] += float64(a[0]) * float64(b[0])
-		s[1] += float64(a[1]) * float64(b[1])
-		s[2] += float64(a[2]) * float64(b[2])
-		s[3] += float64(a[3]) * float64(b[3])
-		s[4] += float64(a[4]) * float64(b[4])
-		s[5] += float64(a[5]) * float64(b[5])
-		s[6] += float64(a[6]) * float64(b[6])
-		s[7] += float64(a[7]) * float64(b[7])
-		x, y = x[8:], y[8:]
-	}
-	for i := range x {
-		s[i] += float64(x[i]) * float64(y[i])
-	}
-	return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]))
-}
+func Dot(x, y []float32) float64 { return scan.Best().Score(x, y) }
 
 // norm returns the Euclidean length of x.
 func norm(x []float32) float64 { return math.Sqrt(Dot(x, x)) }

@@ -277,7 +277,7 @@ func (s *sweep) score(ctx context.Context, q *sought) ([]Scored, error) {
 		parallel((len(batch)+scoreBatch-1)/scoreBatch, func() {
 			from := int(next.Add(scoreBatch)) - scoreBatch
 			for i := from; i < min(from+scoreBatch, len(batch)); i++ {
-				scores[i] = Dot(batch[i].in.vector(batch[i].row), q.vector)
+				scores[i] = s.kernel.Score(batch[i].in.vector(batch[i].row), q.vector)
 			}
 		})
 		for i, c := range batch {

@@ -5,112 +5,49 @@ package scan
 import (
 	"math/bits"
 	"simd/archsimd"
-	"unsafe"
 )
 
 func kernels() []Kernel {
 	var found []Kernel
 	if archsimd.X86.AVX512() {
-		found = append(found, Kernel{Name: "avx512", Dots: dots512, Reach: reach512, Sum: sum512})
+		wide := Kernel{Name: "avx512", Dots: inGroups(dotsAVX512), Reach: reach512, Score: score512, Sum: sum512}
+		if archsimd.X86.AVX512VNNI() {
+			best := wide
+			best.Name, best.Dots = "avx512vnni", inGroups(dotsVNNI)
+			found = append(found, best)
+		}
+		found = append(found, wide)
 	}
 	if archsimd.X86.AVX2() {
-		found = append(found, Kernel{Name: "avx2", Dots: dots256, Reach: reach256, Sum: sum256})
+		found = append(found, Kernel{Name: "avx2", Dots: inGroups(dotsAVX2), Reach: reach256, Score: score256, Sum: sum256})
 	}
 	return append(found, portable)
 }
 
-// The codes are widened to int16 and multiplied pairwise into int32 (VPMADDWD). That leaves the query 15 bits of its
-// own, so that practically all of the quantisation error is the rows'; archsimd of Go 1.26 has no VNNI instructions,
-// and the loop is bound by memory without them.
+// The integer products are assembly because archsimd of Go 1.26 has neither prefetching nor the VNNI instructions.
 
-func at8x64(p *int8, i int) *[64]int8    { return (*[64]int8)(unsafe.Add(unsafe.Pointer(p), i)) }
-func at8x32(p *int8, i int) *[32]int8    { return (*[32]int8)(unsafe.Add(unsafe.Pointer(p), i)) }
-func at8x16(p *int8, i int) *[16]int8    { return (*[16]int8)(unsafe.Add(unsafe.Pointer(p), i)) }
-func at16x32(p *int16, i int) *[32]int16 { return (*[32]int16)(unsafe.Add(unsafe.Pointer(p), 2*i)) }
-func at16x16(p *int16, i int) *[16]int16 { return (*[16]int16)(unsafe.Add(unsafe.Pointer(p), 2*i)) }
+//go:noescape
+func dotsVNNI(dots *int32, codes *int8, query *int16, width, groups int)
 
-func dots512(dots []int32, codes []int8, query []int16) {
-	w := len(query)
-	if w == 0 || w%Lane != 0 || len(codes) != w*len(dots) {
-		panic("scan: codes, query and dots do not fit together")
-	}
-	q := unsafe.SliceData(query)
-	n := len(dots)
-	i := 0
-	for ; i+4 <= n; i += 4 {
-		p0 := unsafe.SliceData(codes[i*w:])
-		p1 := unsafe.SliceData(codes[(i+1)*w:])
-		p2 := unsafe.SliceData(codes[(i+2)*w:])
-		p3 := unsafe.SliceData(codes[(i+3)*w:])
-		var s0, s1, s2, s3 archsimd.Int32x16
-		for j := 0; j < w; j += 32 {
-			v := archsimd.LoadInt16x32(at16x32(q, j))
-			s0 = s0.Add(archsimd.LoadInt8x32(at8x32(p0, j)).ExtendToInt16().DotProductPairs(v))
-			s1 = s1.Add(archsimd.LoadInt8x32(at8x32(p1, j)).ExtendToInt16().DotProductPairs(v))
-			s2 = s2.Add(archsimd.LoadInt8x32(at8x32(p2, j)).ExtendToInt16().DotProductPairs(v))
-			s3 = s3.Add(archsimd.LoadInt8x32(at8x32(p3, j)).ExtendToInt16().DotProductPairs(v))
-		}
-		t0 := s0.GetLo().Add(s0.GetHi())
-		t1 := s1.GetLo().Add(s1.GetHi())
-		t2 := s2.GetLo().Add(s2.GetHi())
-		t3 := s3.GetLo().Add(s3.GetHi())
-		t := t0.AddPairsGrouped(t1).AddPairsGrouped(t2.AddPairsGrouped(t3))
-		t.GetLo().Add(t.GetHi()).Store((*[4]int32)(dots[i:]))
-	}
-	for ; i < n; i++ {
-		p := unsafe.SliceData(codes[i*w:])
-		var s archsimd.Int32x16
-		for j := 0; j < w; j += 32 {
-			v := archsimd.LoadInt16x32(at16x32(q, j))
-			s = s.Add(archsimd.LoadInt8x32(at8x32(p, j)).ExtendToInt16().DotProductPairs(v))
-		}
-		dots[i] = sum8(s.GetLo().Add(s.GetHi()))
-	}
-	archsimd.ClearAVXUpperBits()
-}
+//go:noescape
+func dotsAVX512(dots *int32, codes *int8, query *int16, width, groups int)
 
-func dots256(dots []int32, codes []int8, query []int16) {
-	w := len(query)
-	if w == 0 || w%Lane != 0 || len(codes) != w*len(dots) {
-		panic("scan: codes, query and dots do not fit together")
-	}
-	q := unsafe.SliceData(query)
-	n := len(dots)
-	i := 0
-	for ; i+4 <= n; i += 4 {
-		p0 := unsafe.SliceData(codes[i*w:])
-		p1 := unsafe.SliceData(codes[(i+1)*w:])
-		p2 := unsafe.SliceData(codes[(i+2)*w:])
-		p3 := unsafe.SliceData(codes[(i+3)*w:])
-		var s0, s1, s2, s3 archsimd.Int32x8
-		for j := 0; j < w; j += 16 {
-			v := archsimd.LoadInt16x16(at16x16(q, j))
-			s0 = s0.Add(archsimd.LoadInt8x16(at8x16(p0, j)).ExtendToInt16().DotProductPairs(v))
-			s1 = s1.Add(archsimd.LoadInt8x16(at8x16(p1, j)).ExtendToInt16().DotProductPairs(v))
-			s2 = s2.Add(archsimd.LoadInt8x16(at8x16(p2, j)).ExtendToInt16().DotProductPairs(v))
-			s3 = s3.Add(archsimd.LoadInt8x16(at8x16(p3, j)).ExtendToInt16().DotProductPairs(v))
-		}
-		t := s0.AddPairsGrouped(s1).AddPairsGrouped(s2.AddPairsGrouped(s3))
-		t.GetLo().Add(t.GetHi()).Store((*[4]int32)(dots[i:]))
-	}
-	for ; i < n; i++ {
-		p := unsafe.SliceData(codes[i*w:])
-		var s archsimd.Int32x8
-		for j := 0; j < w; j += 16 {
-			v := archsimd.LoadInt16x16(at16x16(q, j))
-			s = s.Add(archsimd.LoadInt8x16(at8x16(p, j)).ExtendToInt16().DotProductPairs(v))
-		}
-		dots[i] = sum8(s)
-	}
-	archsimd.ClearAVXUpperBits()
-}
+//go:noescape
+func dotsAVX2(dots *int32, codes *int8, query *int16, width, groups int)
 
-// sum8 adds up the eight elements.
-func sum8(s archsimd.Int32x8) int32 {
-	t := s.GetLo().Add(s.GetHi())
-	t = t.AddPairs(t)
-	t = t.AddPairs(t)
-	return t.GetElem(0)
+// inGroups makes a kernel's Dots of a function that takes four rows at a time; the portable loop does the rest.
+func inGroups(groups func(dots *int32, codes *int8, query *int16, width, groups int)) func([]int32, []int8, []int16) {
+	return func(dots []int32, codes []int8, query []int16) {
+		w := len(query)
+		if w == 0 || w%Lane != 0 || len(codes) != w*len(dots) {
+			panic("scan: codes, query and dots do not fit together")
+		}
+		n := len(dots) / 4
+		if n > 0 {
+			groups(&dots[0], &codes[0], &query[0], w, n)
+		}
+		dotsPortable(dots[4*n:], codes[4*n*w:], query)
+	}
 }
 
 func reach512(hits []int32, dots []int32, scale, radius []float32, b Bound) []int32 {
@@ -145,40 +82,79 @@ func reach256(hits []int32, dots []int32, scale, radius []float32, b Bound) []in
 	return reachFrom(hits, i, dots, scale, radius, b)
 }
 
+// Product and sum in one instruction give the same bits as apart, for the product of two float32 is exact in float64.
+
+func score512(x, y []float32) float64 {
+	var s0, s1, s2, s3 archsimd.Float64x8
+	for y = y[:len(x)]; len(x) >= 32; x, y = x[32:], y[32:] {
+		s0 = wide8(x[0:]).MulAdd(wide8(y[0:]), s0)
+		s1 = wide8(x[8:]).MulAdd(wide8(y[8:]), s1)
+		s2 = wide8(x[16:]).MulAdd(wide8(y[16:]), s2)
+		s3 = wide8(x[24:]).MulAdd(wide8(y[24:]), s3)
+	}
+	var s [32]float64
+	s0.StoreSlice(s[0:])
+	s1.StoreSlice(s[8:])
+	s2.StoreSlice(s[16:])
+	s3.StoreSlice(s[24:])
+	archsimd.ClearAVXUpperBits()
+	return fold(&s, x, y)
+}
+
+func wide8(x []float32) archsimd.Float64x8 { return archsimd.LoadFloat32x8Slice(x).ConvertToFloat64() }
+
+func score256(x, y []float32) float64 {
+	var s0, s1, s2, s3, s4, s5, s6, s7 archsimd.Float64x4
+	for y = y[:len(x)]; len(x) >= 32; x, y = x[32:], y[32:] {
+		s0 = s0.Add(wide4(x[0:]).Mul(wide4(y[0:])))
+		s1 = s1.Add(wide4(x[4:]).Mul(wide4(y[4:])))
+		s2 = s2.Add(wide4(x[8:]).Mul(wide4(y[8:])))
+		s3 = s3.Add(wide4(x[12:]).Mul(wide4(y[12:])))
+		s4 = s4.Add(wide4(x[16:]).Mul(wide4(y[16:])))
+		s5 = s5.Add(wide4(x[20:]).Mul(wide4(y[20:])))
+		s6 = s6.Add(wide4(x[24:]).Mul(wide4(y[24:])))
+		s7 = s7.Add(wide4(x[28:]).Mul(wide4(y[28:])))
+	}
+	var s [32]float64
+	for i, part := range [...]archsimd.Float64x4{s0, s1, s2, s3, s4, s5, s6, s7} {
+		part.StoreSlice(s[4*i:])
+	}
+	archsimd.ClearAVXUpperBits()
+	return fold(&s, x, y)
+}
+
+func wide4(x []float32) archsimd.Float64x4 { return archsimd.LoadFloat32x4Slice(x).ConvertToFloat64() }
+
 func sum512(codes []int8) uint64 {
-	p := unsafe.SliceData(codes)
 	var zero archsimd.Uint8x64
 	var s0, s1 archsimd.Uint64x8
-	i := 0
-	for ; i+128 <= len(codes); i += 128 {
-		s0 = s0.Add(archsimd.LoadInt8x64(at8x64(p, i)).AsUint8x64().SumAbsDiff(zero).AsUint64x8())
-		s1 = s1.Add(archsimd.LoadInt8x64(at8x64(p, i+64)).AsUint8x64().SumAbsDiff(zero).AsUint64x8())
+	for ; len(codes) >= 128; codes = codes[128:] {
+		s0 = s0.Add(archsimd.LoadInt8x64Slice(codes[0:]).AsUint8x64().SumAbsDiff(zero).AsUint64x8())
+		s1 = s1.Add(archsimd.LoadInt8x64Slice(codes[64:]).AsUint8x64().SumAbsDiff(zero).AsUint64x8())
 	}
-	var out [8]uint64
-	s0.Add(s1).Store(&out)
+	var parts [8]uint64
+	s0.Add(s1).Store(&parts)
 	archsimd.ClearAVXUpperBits()
-	total := sumPortable(codes[i:])
-	for _, x := range out {
-		total += x
-	}
-	return total
+	return total(parts[:]) + sumPortable(codes)
 }
 
 func sum256(codes []int8) uint64 {
-	p := unsafe.SliceData(codes)
 	var zero archsimd.Uint8x32
 	var s0, s1 archsimd.Uint64x4
-	i := 0
-	for ; i+64 <= len(codes); i += 64 {
-		s0 = s0.Add(archsimd.LoadInt8x32(at8x32(p, i)).AsUint8x32().SumAbsDiff(zero).AsUint64x4())
-		s1 = s1.Add(archsimd.LoadInt8x32(at8x32(p, i+32)).AsUint8x32().SumAbsDiff(zero).AsUint64x4())
+	for ; len(codes) >= 64; codes = codes[64:] {
+		s0 = s0.Add(archsimd.LoadInt8x32Slice(codes[0:]).AsUint8x32().SumAbsDiff(zero).AsUint64x4())
+		s1 = s1.Add(archsimd.LoadInt8x32Slice(codes[32:]).AsUint8x32().SumAbsDiff(zero).AsUint64x4())
 	}
-	var out [4]uint64
-	s0.Add(s1).Store(&out)
+	var parts [4]uint64
+	s0.Add(s1).Store(&parts)
 	archsimd.ClearAVXUpperBits()
-	total := sumPortable(codes[i:])
-	for _, x := range out {
-		total += x
+	return total(parts[:]) + sumPortable(codes)
+}
+
+func total(parts []uint64) uint64 {
+	var sum uint64
+	for _, p := range parts {
+		sum += p
 	}
-	return total
+	return sum
 }

@@ -1,9 +1,9 @@
 // Package scan holds the inner loops of the exact search in package index: integer dot products of one query with many
-// rows of int8 codes, and the test that tells which of those rows can still reach the best k. Start at Best, which
+// rows of int8 codes, the test that tells which of those rows can still reach the best k, and their true scores. Start at Best, which
 // returns the fastest kernel of this machine, and at Kernel, which says what each loop computes.
 //
-// Every kernel gives the same bits: the dot products are integers, and the reach test is the same float32 arithmetic
-// everywhere. The portable kernel is always there; the others need amd64 and GOEXPERIMENT=simd.
+// Every kernel gives the same bits: the dot products are integers, and reach test and score are the same floating-point
+// arithmetic everywhere. The portable kernel is always there; the others need amd64 and GOEXPERIMENT=simd.
 //
 // It knows nothing of files, rows' names or scores; package index gives the numbers their meaning.
 package scan
@@ -48,6 +48,10 @@ type Kernel struct {
 	// three slices are of one length.
 	Reach func(hits []int32, dots []int32, scale, radius []float32, b Bound) []int32
 
+	// Score returns the dot product of two vectors of one length. Each product is exact in float64; they are summed in
+	// float64 into 32 interleaved sums (element i goes to sum i mod 32), which are then folded in halves.
+	Score func(x, y []float32) float64
+
 	// Sum adds up the codes as unsigned bytes: the cheapest loop that reads all of them, and so the yardstick of
 	// memory speed that a scan is measured against. len(codes) is a multiple of Lane.
 	Sum func(codes []int8) uint64
@@ -61,7 +65,7 @@ func Best() Kernel { return best }
 // Kernels returns all kernels that this machine can run, fastest first, for tests and benchmarks.
 func Kernels() []Kernel { return kernels() }
 
-var portable = Kernel{Name: "portable", Dots: dotsPortable, Reach: reachPortable, Sum: sumPortable}
+var portable = Kernel{Name: "portable", Dots: dotsPortable, Reach: reachPortable, Score: scorePortable, Sum: sumPortable}
 
 func dotsPortable(dots []int32, codes []int8, query []int16) {
 	w := len(query)
@@ -91,6 +95,30 @@ func reachFrom(hits []int32, start int, dots []int32, scale, radius []float32, b
 		}
 	}
 	return hits
+}
+
+func scorePortable(x, y []float32) float64 {
+	var s [32]float64
+	for y = y[:len(x)]; len(x) >= 32; x, y = x[32:], y[32:] {
+		a, b := x[:32:32], y[:32:32]
+		for i := range s {
+			s[i] += float64(a[i]) * float64(b[i])
+		}
+	}
+	return fold(&s, x, y)
+}
+
+// fold adds the products of what is left of two vectors, fewer than 32 elements, to the sums and returns their total.
+func fold(s *[32]float64, x, y []float32) float64 {
+	for i := range x {
+		s[i] += float64(x[i]) * float64(y[i])
+	}
+	for half := 16; half > 0; half /= 2 {
+		for i := range half {
+			s[i] += s[i+half]
+		}
+	}
+	return s[0]
 }
 
 // sumPortable adds eight bytes at a time: even and odd bytes of a word go to the 16-bit halves of two sums, which are

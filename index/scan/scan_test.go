@@ -3,6 +3,7 @@ package scan
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -72,6 +73,30 @@ func TestKernelsAgreeOnReach(t *testing.T) {
 				if got := k.Reach([]int32{-7}, dots, scale, radius, b); !slices.Equal(got, want) {
 					t.Errorf("%s: %d rows, floor %v: got %v, want %v", k.Name, n, b.Floor, got, want)
 				}
+			}
+		}
+	}
+}
+
+func TestKernelsAgreeOnScore(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 10))
+	for _, n := range []int{0, 1, 4, 31, 32, 33, 64, 127, 512, 1000} {
+		x, y := make([]float32, n), make([]float32, n)
+		exact, size := new(big.Float).SetPrec(500), 0.0
+		for i := range n {
+			x[i] = float32(rng.NormFloat64() * math.Pow(10, float64(rng.IntN(30)-15)))
+			y[i] = float32(rng.NormFloat64() * math.Pow(10, float64(rng.IntN(30)-15)))
+			product := float64(x[i]) * float64(y[i])
+			exact.Add(exact, big.NewFloat(product))
+			size += math.Abs(product)
+		}
+		want := scorePortable(x, y)
+		if sum, _ := exact.Float64(); math.Abs(want-sum) > 0x1p-46*size {
+			t.Errorf("score of %d elements is %v, want %v", n, want, sum)
+		}
+		for _, k := range Kernels() {
+			if got := k.Score(x, y); got != want {
+				t.Errorf("%s: score of %d elements is %v, want %v", k.Name, n, got, want)
 			}
 		}
 	}
