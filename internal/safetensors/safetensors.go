@@ -7,6 +7,7 @@ package safetensors
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -399,6 +400,23 @@ var widening = map[string]func(to []float32, from []byte){
 			to[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(from[8*i:])))
 		}
 	},
+}
+
+// Sum returns the SHA-256 over the names, types, shapes and bytes of all tensors in the order of their names: it says
+// which weights these are, however they are divided into shards.
+func (f *File) Sum() ([sha256.Size]byte, error) {
+	sum := sha256.New()
+	names := f.Names()
+	slices.Sort(names)
+	for _, name := range names {
+		t := f.tensors[name]
+		size := int64(t.Len() * sizes[t.DType])
+		fmt.Fprintf(sum, "%q %s %v %d\n", name, t.DType, t.Shape, size)
+		if _, err := io.Copy(sum, io.NewSectionReader(t.from, t.start, size)); err != nil {
+			return [sha256.Size]byte{}, fmt.Errorf("safetensors: tensor %q: %w", name, err)
+		}
+	}
+	return [sha256.Size]byte(sum.Sum(nil)), nil
 }
 
 // Close closes the files behind f.

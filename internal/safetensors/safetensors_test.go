@@ -137,6 +137,28 @@ func TestShards(t *testing.T) {
 	if got, err := file.Float32s("a"); err != nil || !slices.Equal(got, []float32{3, 4}) {
 		t.Errorf("a is %v, %v", got, err)
 	}
+	sum := func(f *File) [32]byte {
+		sum, err := f.Sum()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sum
+	}
+	for value, same := range map[float32]bool{4: true, 5: false} {
+		path := filepath.Join(t.TempDir(), "whole.safetensors")
+		tensors := []Tensor{{"a", []int{2}, []float32{3, value}}, {"b", []int{1}, []float32{2}}}
+		if err := Write(path, nil, F32, tensors); err != nil {
+			t.Fatal(err)
+		}
+		whole, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer whole.Close()
+		if (sum(whole) == sum(file)) != same {
+			t.Errorf("last element %v: one file and two shards have the same sum: %v, want %v", value, !same, same)
+		}
+	}
 
 	for text, want := range map[string]string{
 		`{"weight_map":{"a":"../../etc/passwd"}}`:                      "not a .safetensors file beside it",

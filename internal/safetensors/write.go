@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 
 	"github.com/x448/float16"
+
+	"sightline/internal/atomicfile"
 )
 
 // Precision is how Write stores numbers.
@@ -30,45 +30,14 @@ type Tensor struct {
 	Data  []float32
 }
 
-// Write writes the tensors in their order to path: to a temporary file beside it, synced, then renamed, so that path
-// holds either what it held before or all of the new content. Metadata may be nil. Half precision refuses a number
-// that it would turn into an infinity.
+// Write writes the tensors in their order to path, whole or not at all. Metadata may be nil. Half precision refuses a
+// number that it would turn into an infinity.
 func Write(path string, metadata map[string]string, precision Precision, tensors []Tensor) error {
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("safetensors: %w", err)
-	}
-	defer os.Remove(file.Name()) // fails after the rename, as it should
-	err = Encode(file, metadata, precision, tensors)
-	if err == nil {
-		err = file.Chmod(0o644)
-	}
-	if err == nil {
-		err = file.Sync()
-	}
-	if closing := file.Close(); err == nil {
-		err = closing
-	}
-	if err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err == nil {
-		err = syncFolder(filepath.Dir(path))
-	}
+	err := atomicfile.WriteFunc(path, func(w io.Writer) error { return Encode(w, metadata, precision, tensors) })
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
-}
-
-// syncFolder makes a rename in the folder durable.
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer folder.Close()
-	return folder.Sync()
 }
 
 // Encode writes the tensors in their order to w, as Write does to a file. The same input gives the same bytes.
