@@ -8,15 +8,15 @@ import (
 	"sightline"
 )
 
-// fullBytes is how many bytes of vectors make a full segment: added rows are moved from memory to a segment when they
+// segmentBytes is how many bytes of vectors make a full segment: added rows are moved from memory to a segment when they
 // reach it, and segments are merged up to it.
-const fullBytes = 128 << 20
+const segmentBytes = 128 << 20
 
 // draft is the next generation in the making, for the folder and for memory alike.
 type draft struct {
-	space sightline.Space
-	dim   int // 0 until there is a row
-	store func(dim int, rows rowSeq) (*segment, error)
+	dim       int // 0 until there is a row
+	fullBytes int // segmentBytes, or less in tests
+	store     func(dim int, rows rowSeq) (*segment, error)
 
 	parts   []*part // oldest first; segments are held
 	rows    []Row   // added, not in a segment yet
@@ -25,7 +25,7 @@ type draft struct {
 	changed bool            // since the last publish
 }
 
-func (d *draft) full() int { return max(1, fullBytes/(4*d.dim)) }
+func (d *draft) full() int { return max(1, d.fullBytes/(4*d.dim)) }
 
 func (d *draft) add(rows []Row, vectors sightline.Matrix) error {
 	if err := checkRows(rows, vectors, d.dim); err != nil {
@@ -34,9 +34,8 @@ func (d *draft) add(rows []Row, vectors sightline.Matrix) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	d.dim = vectors.Cols
-	if len(d.rows) >= d.full() {
-		if err := d.flush(); err != nil {
+	if d.dim > 0 {
+		if err := d.flush(d.full()); err != nil {
 			return err
 		}
 	}
@@ -62,6 +61,7 @@ func (d *draft) add(rows []Row, vectors sightline.Matrix) error {
 		}
 		d.ids[row.ID] = true
 	}
+	d.dim = vectors.Cols
 	d.rows = append(d.rows, rows...)
 	d.vectors = append(d.vectors, vectors.Data...)
 	d.changed = true
@@ -89,9 +89,12 @@ func (d *draft) delete(videoIDs []string) {
 	d.rows, d.vectors = d.rows[:kept], d.vectors[:kept*d.dim]
 }
 
-// flush moves the rows in memory to segments.
-func (d *draft) flush() error {
-	for len(d.rows) > 0 {
+// flush moves rows from memory to segments, as long as there are at least so many.
+func (d *draft) flush(least int) error {
+	if len(d.rows) < least {
+		return nil
+	}
+	for len(d.rows) >= least {
 		n := min(len(d.rows), d.full())
 		s, err := d.store(d.dim, func(yield func(Row, []float32) bool) {
 			for i, row := range d.rows[:n] {
@@ -106,7 +109,7 @@ func (d *draft) flush() error {
 		d.parts = append(d.parts, newPart(s, nil))
 		d.rows, d.vectors = d.rows[n:], d.vectors[n*d.dim:]
 	}
-	d.rows, d.vectors = nil, nil
+	d.rows, d.vectors = slices.Clone(d.rows), slices.Clone(d.vectors) // lets the rest be freed
 	return nil
 }
 
@@ -114,7 +117,7 @@ func (d *draft) flush() error {
 // than half the rows of the older and both fit into a full segment, so their number grows with the logarithm of the rows
 // and each row is rewritten as often; a segment is rewritten alone when more than a quarter of it is dead.
 func (d *draft) settle(ctx context.Context) error {
-	if err := d.flush(); err != nil {
+	if err := d.flush(1); err != nil {
 		return err
 	}
 	d.parts = slices.DeleteFunc(d.parts, func(p *part) bool {

@@ -302,7 +302,7 @@ func buildSegment(t testing.TB, rows []Row, vectors sightline.Matrix) *segment {
 	if err := x.Add(t.Context(), rows, vectors); err != nil {
 		t.Fatal(err)
 	}
-	if err := x.draft.flush(); err != nil {
+	if err := x.draft.flush(1); err != nil {
 		t.Fatal(err)
 	}
 	if len(x.draft.parts) != 1 {

@@ -25,7 +25,7 @@ var _ Index = (*Memory)(nil)
 // NewMemory returns an empty index in memory.
 func NewMemory(space sightline.Space) *Memory {
 	m := &Memory{space: space, now: newGeneration(manifest{}, nil, nil)}
-	m.draft = draft{space: space, store: func(dim int, rows rowSeq) (*segment, error) {
+	m.draft = draft{fullBytes: segmentBytes, store: func(dim int, rows rowSeq) (*segment, error) {
 		var out bytes.Buffer
 		if _, err := writeSegment(&out, space, dim, rows); err != nil {
 			return nil, err

@@ -48,7 +48,7 @@ func OpenWriter(dir string, space sightline.Space) (*Writer, error) {
 		return nil, err
 	}
 	w := &Writer{reader: &Reader{dir: dir, space: space}, lock: lock}
-	w.draft = draft{space: space, store: w.store}
+	w.draft = draft{fullBytes: segmentBytes, store: w.store}
 	if err := w.load(); err != nil {
 		w.Close()
 		return nil, fmt.Errorf("open the index %s: %w", dir, err)
@@ -117,7 +117,7 @@ func (w *Writer) clean() error {
 func (w *Writer) store(dim int, rows rowSeq) (*segment, error) {
 	name := segmentFile(w.next)
 	err := writeFile(w.path(name), func(out io.Writer) error {
-		_, err := writeSegment(out, w.draft.space, dim, rows)
+		_, err := writeSegment(out, w.reader.space, dim, rows)
 		return err
 	})
 	if err != nil {
@@ -153,7 +153,7 @@ func syncFolder(dir string) error {
 }
 
 // Space says what the vectors mean.
-func (w *Writer) Space() sightline.Space { return w.draft.space }
+func (w *Writer) Space() sightline.Space { return w.reader.space }
 
 // Add implements Index. Rows wait in memory, and beyond 128 MB of vectors in files that no generation names yet.
 func (w *Writer) Add(_ context.Context, rows []Row, vectors sightline.Matrix) error {
@@ -177,7 +177,7 @@ func (w *Writer) Publish(ctx context.Context) error {
 		if err := w.draft.settle(ctx); err != nil {
 			return err
 		}
-		m := manifest{Generation: w.number + 1, Space: w.draft.space, Dim: w.draft.dim, Next: w.next}
+		m := manifest{Generation: w.number + 1, Space: w.reader.space, Dim: w.draft.dim, Next: w.next}
 		for _, p := range w.draft.parts {
 			m.Segments = append(m.Segments, entry{File: p.name, Sum: p.sum, Rows: p.rows, Deleted: p.deleted})
 		}
