@@ -1,6 +1,7 @@
 package world
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -8,18 +9,44 @@ import (
 
 // Stated is one object as a caption speaks of it; -1 marks what it leaves out.
 type Stated struct {
-	Kind   int `json:"kind"`
-	Colour int `json:"colour"`
-	Size   int `json:"size"`
-	Motion int `json:"motion"`
+	Kind, Colour, Size, Motion int
 }
 
 // Caption is a sentence with the facts it states; -1 marks a place or camera it leaves out.
 type Caption struct {
-	Text    string   `json:"text"`
-	Objects []Stated `json:"objects"`
-	Place   int      `json:"place"`
-	Camera  int      `json:"camera"`
+	Text          string
+	Objects       []Stated
+	Place, Camera int
+}
+
+// MarshalJSON writes the stated facts as words and leaves the others out.
+func (c Caption) MarshalJSON() ([]byte, error) {
+	type object struct {
+		Kind   *Kind   `json:"kind,omitempty"`
+		Colour *Colour `json:"colour,omitempty"`
+		Size   *Size   `json:"size,omitempty"`
+		Motion *Motion `json:"motion,omitempty"`
+	}
+	line := struct {
+		Text    string   `json:"text"`
+		Objects []object `json:"objects"`
+		Place   *Place   `json:"place,omitempty"`
+		Camera  *Camera  `json:"camera,omitempty"`
+	}{c.Text, nil, stated[Place](c.Place), stated[Camera](c.Camera)}
+	for _, o := range c.Objects {
+		line.Objects = append(line.Objects,
+			object{stated[Kind](o.Kind), stated[Colour](o.Colour), stated[Size](o.Size), stated[Motion](o.Motion)})
+	}
+	return json.Marshal(line)
+}
+
+// stated returns the fact with the given number, and nil for -1.
+func stated[T ~uint8](number int) *T {
+	if number < 0 {
+		return nil
+	}
+	fact := T(number)
+	return &fact
 }
 
 // wording is which of the three words of a concept may be used, and which openings.

@@ -66,6 +66,7 @@ func Open(dir string) (Meta, error) {
 //	world.json                         seed, size, version
 //	A/train.jsonl, val.jsonl, test.jsonl   retrieval pairs, as dataset.Read takes them
 //	A/facts.jsonl                      everything that is true of every clip
+//	A/dropped.json                     how many candidates repeated others
 //	A/videos/*.mp4                     H.264, 64×64 pixels, 8 frames a second
 //	A/moments/…, A/tasks/…             the same for films, with .srt beside the .mp4
 //	B/…
@@ -105,7 +106,10 @@ func write(ctx context.Context, dir string, m Meta, options Options, progress fu
 	if err := os.RemoveAll(filepath.Join(dir, staging)); err != nil {
 		return err
 	}
-	return os.Rename(filepath.Join(dir, unfinished), filepath.Join(dir, finished))
+	if err := os.Rename(filepath.Join(dir, unfinished), filepath.Join(dir, finished)); err != nil {
+		return err
+	}
+	return atomicfile.SyncDir(dir)
 }
 
 func or(a, b string) string {
@@ -196,7 +200,12 @@ func (w *writer) corpus(ctx context.Context, c Corpus) error {
 	if err := w.films(ctx, filepath.Join(dir, "moments"), c.Moments); err != nil {
 		return err
 	}
-	return w.films(ctx, filepath.Join(dir, "tasks"), c.Tasks)
+	if err := w.films(ctx, filepath.Join(dir, "tasks"), c.Tasks); err != nil {
+		return err
+	}
+	return writeLines(filepath.Join(dir, "dropped.json"), []any{map[string]int{
+		"same_facts": c.SameFacts, "same_but_motion": c.SameButMotion,
+	}})
 }
 
 // pairLine is a line of train.jsonl and its like: what dataset.Read reads.

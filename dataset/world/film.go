@@ -34,8 +34,9 @@ type Event struct {
 // both.
 type Query struct {
 	sightline.Span
-	Text string `json:"text"`
-	Kind string `json:"kind"`
+	Text   string   `json:"text"`
+	Kind   string   `json:"kind"`
+	Visual *Caption `json:"visual,omitempty"` // what the text says of the pictures
 }
 
 // Step is one step of a task as a film shows it.

@@ -51,6 +51,11 @@ func TestFilmsKeepTheirPromises(t *testing.T) {
 						t.Errorf("%s: %q is asked of %v and of %v", f.ID, q.Text, span, q.Span)
 					}
 					asked[q.Text] = q.Span
+					for _, e := range f.Events {
+						if q.Kind == "v" && q.Visual.Fits(e.Facts) != (e.Span == q.Span) {
+							t.Errorf("%s: %q is meant for %v; of %v it says otherwise", f.ID, q.Text, q.Span, e.Span)
+						}
+					}
 				}
 				seen := map[uint64]bool{}
 				for _, e := range f.Events {

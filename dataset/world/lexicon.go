@@ -167,3 +167,21 @@ func Foreign() map[string][]string {
 	}
 	return labels
 }
+
+// MarshalText writes the kind's plainest word.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// MarshalText writes the colour's plainest word.
+func (c Colour) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// MarshalText writes the size's plainest word.
+func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// MarshalText writes the motion as String does.
+func (m Motion) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+
+// MarshalText writes the place as String does.
+func (p Place) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// MarshalText writes the camera move as String does.
+func (c Camera) MarshalText() ([]byte, error) { return []byte(c.String()), nil }

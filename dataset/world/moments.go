@@ -119,30 +119,32 @@ func (f *Film) ask(r *rand.Rand, rho float64, topics []topic, twins [2]int) {
 	talk := func(o Object) string {
 		return []string{"someone talks about ", "someone mentions ", "a voice speaks of "}[r.IntN(3)] + f.phrase(r, o)
 	}
-	for i, e := range f.Events {
+	for i := range f.Events {
 		isTwin := slices.Contains(twins[:], i)
 		if !isTwin {
-			f.Queries = append(f.Queries, Query{e.Span, f.describe(r, i, rho), "v"})
+			f.Queries = append(f.Queries, f.describe(r, i, rho))
 		}
 		for _, t := range topics {
 			if t.event == i && (isTwin || r.IntN(2) == 0) {
-				f.Queries = append(f.Queries, Query{e.Span, f.describe(r, i, rho) + " and " + talk(t.Object), "vt"})
+				q := f.describe(r, i, rho)
+				q.Kind, q.Text = "vt", q.Text+" and "+talk(t.Object)
+				f.Queries = append(f.Queries, q)
 			}
 		}
 	}
 	for i, t := range topics {
-		f.Queries = append(f.Queries, Query{f.Cues[i].Span, talk(t.Object), "t"})
+		f.Queries = append(f.Queries, Query{Span: f.Cues[i].Span, Text: talk(t.Object), Kind: "t"})
 	}
 }
 
-// describe captions an event so that the caption fits no event of the film that looks different; when a share rho of the
-// facts does not do, it states them all.
-func (f *Film) describe(r *rand.Rand, event int, rho float64) string {
+// describe asks for an event by its looks, in words that fit no event of the film that looks different; when a share rho of
+// the facts does not do, it states them all.
+func (f *Film) describe(r *rand.Rand, event int, rho float64) Query {
 	facts := f.Events[event].Facts
 	c := choose(r, facts, rho)
 	if slices.ContainsFunc(f.Events, func(e Event) bool { return e.Facts.key(true) != facts.key(true) && c.Fits(e.Facts) }) {
 		c = choose(r, facts, 1)
 	}
 	c.write(r, wordings[f.domain])
-	return c.Text
+	return Query{Span: f.Events[event].Span, Text: c.Text, Kind: "v", Visual: &c}
 }

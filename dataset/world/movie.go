@@ -79,7 +79,7 @@ func encode(ctx context.Context, dir string, movies []movie) error {
 	}
 	args := []string{
 		"-f", "rawvideo", "-pix_fmt", "rgb24", "-s", fmt.Sprintf("%dx%d", Side, Side), "-r", strconv.Itoa(FPS), "-i", "pipe:0",
-		"-c:v", "libx264", "-preset", "veryfast", "-crf", "16", "-pix_fmt", "yuv420p", "-bf", "0", "-g", "1000000",
+		"-c:v", "libx264", "-preset", "ultrafast", "-crf", "20", "-pix_fmt", "yuv420p", "-bf", "0", "-g", "1000000",
 		"-sc_threshold", "0", "-threads", "1", "-force_key_frames", strings.Join(keys, ","),
 		"-f", "segment", "-segment_format", "mp4", "-reset_timestamps", "1",
 	}

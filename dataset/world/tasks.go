@@ -66,8 +66,10 @@ func drawTask(seed, item uint64, d Domain, rho float64) Film {
 		span := sightline.Span{Start: t, End: t + seconds(r, 2, 5)}
 		f.Events = append(f.Events, Event{span, Facts{Objects: []Object{o}, Place: place}})
 		f.Steps = append(f.Steps, Step{span, i})
-		f.Queries = append(f.Queries, Query{span, f.describe(words, len(f.Events)-1, rho), "v"})
 		t = span.End + seconds(r, 0.5, 3)
+	}
+	for i := range f.Events {
+		f.Queries = append(f.Queries, f.describe(words, i, rho))
 	}
 	f.Duration = max(t, 10)
 	f.speak(seed, func(int) bool { return false })

@@ -3,6 +3,7 @@ package world
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -49,6 +50,24 @@ func TestSheet(t *testing.T) {
 		rows = append(rows, row)
 	}
 	write("stills.png", rows)
+	rows = nil
+	c := New(A, Options{Seed: 1, Extent: Extent{Moments: [3]int{2}, Tasks: [3]int{2}}, Rho: 0.75})
+	for _, f := range slices.Concat(c.Moments[Train], c.Tasks[Train]) {
+		row := Row{Text: f.ID + " " + f.Task + "\n"}
+		for frame := range f.Frames() {
+			if n := int(frame.Time * FPS); n%(f.Length()/16+1) == 0 {
+				row.Frames = append(row.Frames, frame)
+			}
+		}
+		for _, q := range f.Queries {
+			row.Text += fmt.Sprintf("%s %.1f-%.1f %s\n", q.Kind, q.Start, q.End, q.Text)
+		}
+		for _, cue := range f.Cues {
+			row.Text += fmt.Sprintf("said %.1f-%.1f %s\n", cue.Start, cue.End, cue.Text)
+		}
+		rows = append(rows, row)
+	}
+	write("films.png", rows)
 	rows = nil
 	for _, l := range looks {
 		for _, large := range []Size{Large, Small} {
@@ -101,7 +120,21 @@ func BenchmarkClip(b *testing.B) {
 func TestPixelsAndFactsArePinned(t *testing.T) {
 	sum := sha256.New()
 	for _, d := range []Domain{A, B} {
-		c := New(d, Options{Seed: 7, Extent: Extent{Train: 30, Val: 5, Test: 10}, Rho: 0.75})
+		c := New(d, Options{Seed: 7, Rho: 0.75, Extent: Extent{
+			Train: 30, Val: 5, Test: 10, Moments: [3]int{2}, Tasks: [3]int{2},
+		}})
+		for _, f := range slices.Concat(c.Moments[Train], c.Tasks[Train]) {
+			text, err := json.Marshal(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum.Write(text)
+			for frame := range f.Frames() {
+				if int(frame.Time*FPS)%16 == 0 {
+					sum.Write(frame.RGB)
+				}
+			}
+		}
 		for _, clips := range c.Clips {
 			for _, clip := range clips {
 				fmt.Fprintln(sum, clip.ID, clip.Facts, clip.Duration, clip.Captions)
