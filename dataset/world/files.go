@@ -37,10 +37,17 @@ type Meta struct {
 	Clips    bool    `json:"clips"` // whether the retrieval clips are files; films always are
 }
 
-// Options returns what New needs to make the corpora of the folder. It fails when another version of this package wrote it.
+// Options returns what New needs to make the corpora of the folder. It fails when another version of this package wrote it
+// and when size or rho make no sense.
 func (m Meta) Options() (Options, error) {
 	if m.Version != Version {
 		return Options{}, fmt.Errorf("the world is of version %d, this program draws version %d", m.Version, Version)
+	}
+	if !(m.Rho > 0 && m.Rho <= 1) {
+		return Options{}, &sightline.Error{
+			Kind: sightline.Usage, What: "choose the share of facts that captions state",
+			Err: fmt.Errorf("rho is %v", m.Rho), Try: "a number above 0, at most 1, such as 0.55, 0.75 or 1",
+		}
 	}
 	extent, err := ExtentOf(m.Size)
 	return Options{Seed: m.Seed, Extent: extent, Rho: m.Rho}, err

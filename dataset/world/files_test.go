@@ -223,11 +223,16 @@ func TestForeignFoldersAreLeftAlone(t *testing.T) {
 	}
 }
 
-func TestMetaRefusesOtherVersions(t *testing.T) {
+func TestMetaRefusesWhatItCannotDraw(t *testing.T) {
 	m := tinyMeta
 	m.Version++
 	if _, err := m.Options(); err == nil {
 		t.Error("a world of a later version is accepted")
+	}
+	m = tinyMeta
+	m.Rho = 0
+	if _, err := m.Options(); sightline.KindOf(err) != sightline.Usage {
+		t.Errorf("rho 0: %v", err)
 	}
 }
 
