@@ -48,6 +48,7 @@ type merge struct {
 // Tokenizer is a vocabulary with its merges. It is safe for concurrent use.
 type Tokenizer struct {
 	ids    map[string]int32
+	size   int
 	merges map[[2]int32]merge
 	bytes  [256][2]int32 // the symbols of a byte: within a word, and at its end
 
@@ -64,8 +65,8 @@ func (t *Tokenizer) Start() int32 { return t.ids[startName] }
 // End returns the id of the token that closes a text.
 func (t *Tokenizer) End() int32 { return t.ids[endName] }
 
-// Size returns the number of symbols in the vocabulary.
-func (t *Tokenizer) Size() int { return len(t.ids) }
+// Size returns the number of ids: every id is below it.
+func (t *Tokenizer) Size() int { return t.size }
 
 // Encode returns the ids of a text, opened by Start, closed by End and cut to at most limit ids in between and in all:
 // the rule of OpenAI's tokenize with truncation, and of CLIP4Clip's max_words. A limit below 2 means no limit.

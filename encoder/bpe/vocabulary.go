@@ -230,6 +230,12 @@ func build(ids map[string]int32, merges [][2]string) (*Tokenizer, error) {
 			return nil, fmt.Errorf("no token %s: this is not a CLIP tokenizer", name)
 		}
 	}
+	for name, id := range ids {
+		if id < 0 {
+			return nil, fmt.Errorf("token %q has the id %d", name, id)
+		}
+		t.size = max(t.size, int(id)+1)
+	}
 	for b, letter := range alphabet {
 		for end, name := range []string{letter, letter + endOfWord} {
 			id, ok := ids[name]

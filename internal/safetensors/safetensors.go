@@ -145,11 +145,11 @@ func exists(path string) bool {
 
 // refusal is the error for a path whose weights cannot be read.
 func refusal(path string, err error) error {
-	failure := &sightline.Error{Kind: sightline.Failed, What: "read weights from " + path, Err: err}
+	try := "download the model again, all of its files"
 	if errors.Is(err, errPickle) {
-		failure.Try = tryPickle
+		try = tryPickle
 	}
-	return failure
+	return &sightline.Error{Kind: sightline.Failed, What: "read weights from " + path, Err: err, Try: try}
 }
 
 // addShard adds the wanted tensors of the file at path, or all of them when wanted is nil.
