@@ -38,7 +38,9 @@ func FuzzSegment(f *testing.F) {
 			_, _ = row, vector
 		}
 		query := slices.Repeat([]float32{0.5}, s.dim)
-		search(t.Context(), []*part{newPart(s, nil)}, [][]float32{query}, 3, Filter{Kinds: []string{"frame"}})
+		sweep := newSweep([]*part{newPart(s, nil)}, [][]float32{query}, 3, Filter{Kinds: []string{"frame"}})
+		sweep.workers = 1 // the same coverage every time
+		sweep.run(t.Context())
 	})
 }
 
