@@ -265,8 +265,13 @@ func decodeText(data []byte) (string, error) {
 
 const arrow = "-->"
 
-// tidy returns text as go-astisub can read it without a panic or a silent stop: no line too long, and lines with times
-// cut to the times, as the placing of text behind them is of no use here. timed counts those lines.
+var (
+	clockTime = regexp.MustCompile(`^(?:\d{1,5}:)?\d{1,3}:\d{1,3}(?:[.,]\d{1,9})?$`)
+	voices    = regexp.MustCompile(`</?v\b[^>]*>`) // who speaks; go-astisub logs when two do
+)
+
+// tidy returns text as go-astisub can read it without a panic, a message or a silent stop: no line too long, and lines
+// with times cut to the times, as the placing of text behind them is of no use here. timed counts those lines.
 func tidy(text string) (plain io.Reader, timed int, err error) {
 	lines := strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text), "\n")
 	for n, line := range lines {
@@ -274,15 +279,18 @@ func tidy(text string) (plain io.Reader, timed int, err error) {
 			return nil, 0, fmt.Errorf("line %d has %d bytes, more than %d", n+1, len(line), maxLine)
 		}
 		from, rest, ok := strings.Cut(line, arrow)
-		if !ok {
-			continue
+		from = strings.TrimSpace(from)
+		switch to := strings.Fields(rest); {
+		case !ok:
+			lines[n] = voices.ReplaceAllString(line, "")
+		case len(to) > 0 && clockTime.MatchString(from) && clockTime.MatchString(to[0]):
+			lines[n] = from + " " + arrow + " " + to[0]
+			timed++
+		case from != "" && from[0] >= '0' && from[0] <= '9':
+			return nil, 0, fmt.Errorf("line %d: %q are no times", n+1, line)
+		default: // an arrow in what is said
+			lines[n] = strings.ReplaceAll(line, arrow, "→")
 		}
-		to := strings.Fields(rest)
-		if len(to) == 0 {
-			return nil, 0, fmt.Errorf("line %d: nothing follows %s", n+1, arrow)
-		}
-		lines[n] = strings.TrimSpace(from) + " " + arrow + " " + to[0]
-		timed++
 	}
 	return strings.NewReader(strings.Join(lines, "\n")), timed, nil
 }
