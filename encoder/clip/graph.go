@@ -3,6 +3,7 @@ package clip
 import (
 	"fmt"
 
+	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"sightline/encoder/transformer"
@@ -30,7 +31,7 @@ func (c Config) Images(vars engine.Vars, pixels *Node) *Node {
 	x = transformer.LayerNorm(vars, "ln_pre", x, v.Epsilon)
 	x = blocks(vars, x, v.Tower, nil)
 
-	y := rows(x, Const(x.Graph(), make([]int32, batch))) // [B, W], the class token
+	y := rows(x, Const(x.Graph(), make([]int64, batch))) // [B, W], the class token
 	y = transformer.LayerNorm(vars, "ln_post", y, v.Epsilon)
 	return Dot(y, vars.Get("proj")).Product() // [B, Dim]
 }
@@ -47,7 +48,7 @@ func (c Config) TextTokens(vars engine.Vars, ids *Node) *Node {
 	t := c.Text
 	length := ids.Shape().Dimensions[1]
 	position := Gather(vars.Get("positional_embedding"), ExpandAxes(steps(ids.Graph(), length, 1), -1)) // [L, W], the first L
-	x := Gather(vars.Get("token_embedding.weight"), ExpandAxes(ids, -1))                                // [B, L, W]
+	x := Gather(vars.Get("token_embedding.weight"), ConvertDType(ExpandAxes(ids, -1), dtypes.Int64))    // [B, L, W]
 	x = Add(x, ExpandLeftToRank(position, 3))
 	x = blocks(vars, x, t.Tower, transformer.CausalMask(ids.Graph(), length))
 	return transformer.LayerNorm(vars, "ln_final", x, t.Epsilon)
@@ -66,15 +67,15 @@ func blocks(vars engine.Vars, x *Node, tower Tower, mask *Node) *Node {
 // the gradient of a slice.
 func rows(x, at *Node) *Node {
 	batch, length, width := x.Shape().Dimensions[0], x.Shape().Dimensions[1], x.Shape().Dimensions[2]
-	index := Add(at, steps(x.Graph(), batch, length)) // [B], into the rows of all items
+	index := Add(ConvertDType(at, dtypes.Int64), steps(x.Graph(), batch, length)) // [B], into the rows of all items
 	return Gather(Reshape(x, batch*length, width), ExpandAxes(index, -1))
 }
 
-// steps returns the constants 0, step, 2·step, … as int32 [count].
+// steps returns the constants 0, step, 2·step, … [count]. Indices are int64: the gradient of a gather asks for it.
 func steps(g *Graph, count, step int) *Node {
-	values := make([]int32, count)
+	values := make([]int64, count)
 	for i := range values {
-		values[i] = int32(i * step)
+		values[i] = int64(i * step)
 	}
 	return Const(g, values)
 }
