@@ -15,9 +15,9 @@ import (
 	"strings"
 
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 
 	"sightline"
+	"sightline/encoder/transformer"
 	"sightline/engine"
 )
 
@@ -79,8 +79,8 @@ func NewHead(name string) (Head, error) {
 type Tower interface {
 	Dim() int                                              // D
 	Init(weights *engine.Weights, random *rand.Rand) error // adds fresh parameters
-	VideoInputs(videos []Video) ([]*tensors.Tensor, error) // padded to one length
-	TextInputs(texts []Sentence) ([]*tensors.Tensor, error)
+	VideoInputs(videos []Video) ([]engine.Array, error)    // padded to one length
+	TextInputs(texts []Sentence) ([]engine.Array, error)
 	Video(vars engine.Vars, inputs []*Node) Frames
 	Text(vars engine.Vars, inputs []*Node) *Node // [B, D], not normalised
 }
@@ -129,5 +129,5 @@ func identity(g *Graph, size int) *Node {
 	for i := range size {
 		ones.Row(i)[i] = 1
 	}
-	return ConstTensor(g, engine.Floats(ones.Data, size, size))
+	return transformer.ConstFlat(g, ones.Data, size, size)
 }

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 
 	"sightline"
 	"sightline/encoder/tiny"
@@ -46,7 +45,7 @@ func (l Live) Init(weights *engine.Weights, random *rand.Rand) error {
 }
 
 // VideoInputs returns the patches of all frames [B·T, P, patch] and the mask [B, T].
-func (l Live) VideoInputs(videos []Video) ([]*tensors.Tensor, error) {
+func (l Live) VideoInputs(videos []Video) ([]engine.Array, error) {
 	length := 1
 	for _, clip := range videos {
 		length = max(length, len(clip.Frames))
@@ -70,18 +69,18 @@ func (l Live) VideoInputs(videos []Video) ([]*tensors.Tensor, error) {
 	}
 	patches := l.Config.Patches(frames)
 	shape := l.Config.PatchShape(len(frames))
-	return []*tensors.Tensor{engine.Floats(patches, shape...), engine.Floats(mask, len(videos), length)}, nil
+	return []engine.Array{engine.Floats(patches, shape...), engine.Floats(mask, len(videos), length)}, nil
 }
 
 // TextInputs returns the word ids [B, L] and, for the word loss, the share of each word in what a text says
 // [B, vocabulary].
-func (l Live) TextInputs(texts []Sentence) ([]*tensors.Tensor, error) {
+func (l Live) TextInputs(texts []Sentence) ([]engine.Array, error) {
 	length := l.Config.TextLength
 	ids := make([]int32, 0, len(texts)*length)
 	for _, text := range texts {
 		ids = append(ids, l.Vocabulary.IDs(text.Text, length)...)
 	}
-	inputs := []*tensors.Tensor{engine.Ints(ids, len(texts), length)}
+	inputs := []engine.Array{engine.Ints(ids, len(texts), length)}
 	if l.WordWeight == 0 {
 		return inputs, nil
 	}
@@ -129,4 +128,11 @@ func (l Live) Loss(vars engine.Vars, frames Frames, _, texts []*Node) *Node {
 	logits := transformer.Linear(vars, wordLayer, mean)
 	entropy := ReduceAllSum(Mul(texts[1], LogSoftmax(logits, -1)))
 	return MulScalar(entropy, -l.WordWeight/float64(dims[0]))
+}
+
+// Encoder returns the encoder as the model has trained it.
+func (l Live) Encoder(m *Model) (*tiny.Encoder, error) {
+	weights := m.Weights.Under(towerPrefix)
+	weights.Remove(wordLayer + ".")
+	return tiny.New(m.Engine, l.Config, l.Vocabulary, weights)
 }

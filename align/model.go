@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 
 	"sightline"
 	"sightline/engine"
@@ -179,15 +179,17 @@ func (m *Model) Loss(vars engine.Vars, videos, texts []*Node) *Node {
 	return loss
 }
 
-// encode runs a program over items in blocks and joins what comes out along the first axis.
-func encode[T any](ctx context.Context, items []T, block int, inputs func([]T) ([]*tensors.Tensor, error), program *engine.Program) (Encoded, error) {
+// encode runs a program over items in blocks and joins what comes out along the first axis. A block is filled up with its
+// last item to a size that occurs often, so that few shapes are compiled.
+func encode[T any](ctx context.Context, items []T, block int, inputs func([]T) ([]engine.Array, error), program *engine.Program) (Encoded, error) {
 	var all Encoded
 	for from := 0; from < len(items); from += block {
 		if err := ctx.Err(); err != nil {
 			return Encoded{}, err
 		}
 		part := items[from:min(from+block, len(items))]
-		in, err := inputs(part)
+		filled := slices.Concat(part, slices.Repeat(part[len(part)-1:], min(bucket(len(part)), block)-len(part)))
+		in, err := inputs(filled)
 		if err != nil {
 			return Encoded{}, fmt.Errorf("encode: %w", err)
 		}
@@ -195,14 +197,14 @@ func encode[T any](ctx context.Context, items []T, block int, inputs func([]T) (
 		if err != nil {
 			return Encoded{}, fmt.Errorf("encode: %w", err)
 		}
-		dims := out[0].Shape().Dimensions
+		dims := out[0].Shape
 		all.N += len(part)
 		all.Dim = dims[len(dims)-1]
 		all.R = 1
 		if len(dims) == 3 {
 			all.R = dims[1]
 		}
-		all.Data = append(all.Data, engine.Values(out[0])...)
+		all.Data = append(all.Data, engine.Values(out[0])[:len(part)*all.R*all.Dim]...)
 	}
 	return all, nil
 }

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 
 	"sightline/encoder/transformer"
 	"sightline/engine"
@@ -53,7 +52,7 @@ func (s Stored) Init(weights *engine.Weights, random *rand.Rand) error {
 
 // VideoInputs pads features to [B, T, Dv] and returns them with their mask [B, T]; T is the longest clip's, rounded up so
 // that few shapes occur.
-func (s Stored) VideoInputs(videos []Video) ([]*tensors.Tensor, error) {
+func (s Stored) VideoInputs(videos []Video) ([]engine.Array, error) {
 	longest := 1
 	for _, clip := range videos {
 		if clip.Features.Rows > 0 && clip.Features.Cols != s.VideoDim {
@@ -70,14 +69,14 @@ func (s Stored) VideoInputs(videos []Video) ([]*tensors.Tensor, error) {
 			mask[i*length+t] = 1
 		}
 	}
-	return []*tensors.Tensor{
+	return []engine.Array{
 		engine.Floats(data, len(videos), length, s.VideoDim),
 		engine.Floats(mask, len(videos), length),
 	}, nil
 }
 
 // TextInputs returns the sentence vectors [B, Dt].
-func (s Stored) TextInputs(texts []Sentence) ([]*tensors.Tensor, error) {
+func (s Stored) TextInputs(texts []Sentence) ([]engine.Array, error) {
 	data := make([]float32, 0, len(texts)*s.TextDim)
 	for _, text := range texts {
 		if len(text.Vector) != s.TextDim {
@@ -85,7 +84,7 @@ func (s Stored) TextInputs(texts []Sentence) ([]*tensors.Tensor, error) {
 		}
 		data = append(data, text.Vector...)
 	}
-	return []*tensors.Tensor{engine.Floats(data, len(texts), s.TextDim)}, nil
+	return []engine.Array{engine.Floats(data, len(texts), s.TextDim)}, nil
 }
 
 // Video adapts the stored frame vectors.

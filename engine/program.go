@@ -71,31 +71,58 @@ func (e *Engine) Gradient(weights *Weights, parameters []string, fn Func) (*Prog
 	})
 }
 
-// Run executes the program.
-func (p *Program) Run(inputs ...*tensors.Tensor) ([]*tensors.Tensor, error) {
+// Array is an input or output of a program: row-major elements with their dimensions, on the host.
+type Array struct {
+	Shape []int
+	data  any // []float32 or []int32
+}
+
+// Floats returns a float32 array. The data is read when a program runs, and not copied before.
+func Floats(data []float32, shape ...int) Array { return Array{shape, data} }
+
+// Ints returns an int32 array. The data is read when a program runs, and not copied before.
+func Ints(data []int32, shape ...int) Array { return Array{shape, data} }
+
+// Values returns the elements of a float32 array without copying.
+func Values(a Array) []float32 { return a.data.([]float32) }
+
+// Tensor returns a copy of the array for graph constants.
+func (a Array) Tensor() *tensors.Tensor {
+	switch data := a.data.(type) {
+	case []float32:
+		return tensors.FromFlatDataAndDimensions(data, a.Shape...)
+	case []int32:
+		return tensors.FromFlatDataAndDimensions(data, a.Shape...)
+	}
+	panic(fmt.Errorf("engine: array of %T", a.data))
+}
+
+// Run executes the program. What the backend held of inputs and outputs is given back at once: left to the garbage
+// collector, which sees only small handles, a training run would fill the memory.
+func (p *Program) Run(inputs ...Array) ([]Array, error) {
 	args := make([]any, 0, len(p.names)+len(inputs))
 	for _, name := range p.names {
 		args = append(args, p.weights.tensors[name])
 	}
 	for _, input := range inputs {
-		args = append(args, input)
+		t := input.Tensor()
+		defer t.FinalizeAll()
+		args = append(args, t)
 	}
-	outputs, err := p.exec.Exec(args...)
+	results, err := p.exec.Exec(args...)
 	if err != nil {
 		return nil, fmt.Errorf("run: %w", err)
 	}
+	outputs := make([]Array, len(results))
+	for i, result := range results {
+		data, err := tensors.CopyFlatData[float32](result)
+		if err != nil {
+			return nil, fmt.Errorf("run: output %d: %w", i, err)
+		}
+		outputs[i] = Array{result.Shape().Dimensions, data}
+		if err := result.FinalizeAll(); err != nil {
+			return nil, fmt.Errorf("run: output %d: %w", i, err)
+		}
+	}
 	return outputs, nil
 }
-
-// Floats returns a float32 input; the data is copied.
-func Floats(data []float32, shape ...int) *tensors.Tensor {
-	return tensors.FromFlatDataAndDimensions(data, shape...)
-}
-
-// Ints returns an int32 input; the data is copied.
-func Ints(data []int32, shape ...int) *tensors.Tensor {
-	return tensors.FromFlatDataAndDimensions(data, shape...)
-}
-
-// Values returns a copy of the float32 elements of an output.
-func Values(t *tensors.Tensor) []float32 { return tensors.MustCopyFlatData[float32](t) }

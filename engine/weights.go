@@ -9,6 +9,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"github.com/gomlx/gomlx/core/tensors"
 
@@ -76,11 +77,16 @@ func (w *Weights) Merge(prefix string, other *Weights) {
 func (w *Weights) Under(prefix string) *Weights {
 	sub := NewWeights()
 	for name, t := range w.tensors {
-		if len(name) > len(prefix) && name[:len(prefix)] == prefix {
-			sub.tensors[name[len(prefix):]] = t
+		if rest, ok := strings.CutPrefix(name, prefix); ok {
+			sub.tensors[rest] = t
 		}
 	}
 	return sub
+}
+
+// Remove takes out the parameters whose names start with prefix.
+func (w *Weights) Remove(prefix string) {
+	maps.DeleteFunc(w.tensors, func(name string, _ *tensors.Tensor) bool { return strings.HasPrefix(name, prefix) })
 }
 
 // Count returns the number of scalars.

@@ -130,14 +130,9 @@ func wordValues(vocabulary tiny.Vocabulary, texts []string) []float32 {
 
 // pairs makes the data of a split: features and text vectors for a stored tower, frames for a live one.
 func pairs(ctx context.Context, c *corpus.Corpus, config Config, setting Setting) (Pairs, error) {
-	data := Pairs{Set: c.Set, Seed: config.Seed, Draw: config.Tower.TrainFrames}
-	for _, v := range c.Set.Videos {
-		data.Videos = append(data.Videos, align.Video{ID: v.ID})
-	}
-	for _, text := range c.Set.Texts() {
-		data.Texts = append(data.Texts, align.Sentence{Text: text})
-	}
+	var data Pairs
 	if config.Tower.Kind == "live" {
+		data = texts(c)
 		size := tiny.Default.Side
 		if setting.Encoders.Tiny != nil {
 			size = setting.Encoders.Tiny.Config.Side
@@ -145,14 +140,37 @@ func pairs(ctx context.Context, c *corpus.Corpus, config Config, setting Setting
 		data.Frames = func(ctx context.Context, i int) ([]sightline.Frame, error) {
 			return c.Frames(ctx, i, config.Data.Frames, size)
 		}
-		return data, nil
+	} else {
+		var err error
+		if data, err = StoredPairs(ctx, c, setting, config.Data.Frames); err != nil {
+			return Pairs{}, err
+		}
 	}
+	data.Seed, data.Draw = config.Seed, config.Tower.TrainFrames
+	return data, nil
+}
+
+// texts returns a split without anything to see.
+func texts(c *corpus.Corpus) Pairs {
+	data := Pairs{Set: c.Set}
+	for _, v := range c.Set.Videos {
+		data.Videos = append(data.Videos, align.Video{ID: v.ID})
+	}
+	for _, text := range c.Set.Texts() {
+		data.Texts = append(data.Texts, align.Sentence{Text: text})
+	}
+	return data
+}
+
+// StoredPairs returns a split with features of n frames a video and text vectors, from the setting's encoders and store.
+func StoredPairs(ctx context.Context, c *corpus.Corpus, setting Setting, n int) (Pairs, error) {
+	data := texts(c)
 	progress := func(done int) {
 		if setting.Encoding != nil {
 			setting.Encoding(c.Name, done, len(c.Set.Videos))
 		}
 	}
-	features, err := c.Encode(ctx, setting.Encoders.Frames, config.Data.Frames, setting.Store, progress)
+	features, err := c.Encode(ctx, setting.Encoders.Frames, n, setting.Store, progress)
 	if err != nil {
 		return Pairs{}, err
 	}

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 
 	"sightline/align"
 	"sightline/engine"
@@ -54,7 +53,7 @@ type Progress struct {
 var ErrInterrupted = errors.New("training was interrupted and saved")
 
 // saveEvery bounds how much work a kill can cost.
-const saveEvery = 20 * time.Second
+var saveEvery = 20 * time.Second
 
 // Run trains until the last step and returns what happened. The model is left with the weights of the best epoch.
 func Run(ctx context.Context, job Job) (Record, error) {
@@ -158,7 +157,7 @@ type stepper struct {
 }
 
 type stepInputs struct {
-	videos, texts []*tensors.Tensor
+	videos, texts []engine.Array
 }
 
 func (s *stepper) run(in stepInputs) (loss float64, gradients [][]float32, err error) {

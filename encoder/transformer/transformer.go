@@ -114,7 +114,7 @@ const Hidden = -1e9
 
 // ConstFlat returns a constant node of the given shape.
 func ConstFlat(g *Graph, data []float32, shape ...int) *Node {
-	return ConstTensor(g, engine.Floats(data, shape...))
+	return ConstTensor(g, engine.Floats(data, shape...).Tensor())
 }
 
 // InitBlock adds the parameters of one Block of the given width to weights, under prefix, with CLIP's initial values:

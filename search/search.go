@@ -1,0 +1,191 @@
+// Package search answers a sentence with moments: it encodes the query with the model that made the index, recalls
+// windows by an exact scan, takes each video's best one, and narrows it to the rows that carry the match.
+//
+// It stands between index and library. Start at Searcher. It trains nothing, and it refuses to compare vectors of two
+// spaces.
+package search
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"sightline"
+	"sightline/align"
+	"sightline/encoder"
+	"sightline/feature"
+	"sightline/index"
+)
+
+// DefaultLimit is the number of hits when a query does not say.
+const DefaultLimit = 10
+
+// Archive is what a search needs of an archive.
+type Archive interface {
+	// Video returns what is known of a video.
+	Video(ctx context.Context, id string) (sightline.Video, error)
+	// Rows returns the stored features of a video.
+	Rows(ctx context.Context, id string) (feature.Features, error)
+}
+
+// Searcher answers queries over one index with the model that made it. It is safe for concurrent use.
+type Searcher struct {
+	Model   *align.Model
+	Texts   encoder.TextEncoder
+	Index   index.Searcher
+	Archive Archive
+}
+
+// Search returns the best moments for the query, at most one a video, the best first.
+func (s *Searcher) Search(ctx context.Context, query sightline.Query) ([]sightline.Hit, error) {
+	if strings.TrimSpace(query.Text) == "" {
+		return nil, &sightline.Error{
+			Kind: sightline.Usage, What: "search", Err: errors.New("the query is empty"),
+			Try: `say what is to be seen: sightline search "a dog catches a frisbee"`,
+		}
+	}
+	limit := query.Limit
+	if limit <= 0 {
+		limit = DefaultLimit
+	}
+	vector, err := s.encode(ctx, query.Text)
+	if err != nil {
+		return nil, fmt.Errorf("search %q: %w", query.Text, err)
+	}
+	windows, err := s.recall(ctx, vector, limit)
+	if err != nil {
+		return nil, fmt.Errorf("search %q: %w", query.Text, err)
+	}
+	hits := make([]sightline.Hit, 0, len(windows))
+	for _, window := range windows {
+		hit, err := s.narrow(ctx, vector, window)
+		if err != nil {
+			return nil, fmt.Errorf("search %q: video %s: %w", query.Text, window.Row.VideoID, err)
+		}
+		hits = append(hits, hit)
+	}
+	return hits, nil
+}
+
+// encode returns the query's vector [1, 1, D].
+func (s *Searcher) encode(ctx context.Context, text string) (align.Encoded, error) {
+	vectors, err := s.Texts.EncodeTexts(ctx, []string{text})
+	if err != nil {
+		return align.Encoded{}, err
+	}
+	return s.Model.EncodeTexts(ctx, []align.Sentence{{Text: text, Vector: vectors.Row(0)}})
+}
+
+// recall returns the best window of each of the limit best videos, the best first. It scans for more windows until that
+// many videos are among them or no window is left.
+func (s *Searcher) recall(ctx context.Context, query align.Encoded, limit int) ([]index.Scored, error) {
+	for k := 4 * limit; ; k *= 4 {
+		found, err := s.Index.Search(ctx, query.Data, k, index.Filter{})
+		if err != nil {
+			return nil, err
+		}
+		best := bestByVideo(found)
+		if len(best) >= limit || len(found) < k {
+			return best[:min(limit, len(best))], nil
+		}
+	}
+}
+
+// bestByVideo keeps the first of each video's windows, which come best first.
+func bestByVideo(windows []index.Scored) []index.Scored {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(slices.Clone(windows), func(w index.Scored) bool {
+		known := seen[w.Row.VideoID]
+		seen[w.Row.VideoID] = true
+		return known
+	})
+}
+
+// narrow turns a window into a hit whose span holds the rows that carry the match: the run of rows, around the best one,
+// that score above halfway between the video's mean row and the best row. The window's score stays the hit's.
+func (s *Searcher) narrow(ctx context.Context, query align.Encoded, window index.Scored) (sightline.Hit, error) {
+	video, err := s.Archive.Video(ctx, window.Row.VideoID)
+	if err != nil {
+		return sightline.Hit{}, err
+	}
+	hit := sightline.Hit{Video: video, Span: window.Row.Span, Score: float64(window.Score)}
+	rows, err := s.Archive.Rows(ctx, window.Row.VideoID)
+	if err != nil {
+		return sightline.Hit{}, err
+	}
+	scores, err := s.scoreRows(ctx, query, rows)
+	if err != nil {
+		return sightline.Hit{}, err
+	}
+	if run, ok := peak(scores, rows.Spans, window.Row.Span); ok {
+		hit.Span = run
+	}
+	return hit, nil
+}
+
+// scoreRows returns the similarity of the query with every single row of a video.
+func (s *Searcher) scoreRows(ctx context.Context, query align.Encoded, rows feature.Features) ([]float32, error) {
+	single := make([]align.Video, rows.Rows.Rows)
+	for i := range single {
+		single[i] = Window(rows.Slice(i, i+1))
+	}
+	encoded, err := s.Model.EncodeVideos(ctx, single)
+	if err != nil {
+		return nil, err
+	}
+	scores, err := s.Model.ScoreBlock(ctx, query, encoded)
+	if err != nil {
+		return nil, err
+	}
+	return scores.Data, nil
+}
+
+// peak returns the run of rows inside the window, around the best of them, that score at least halfway between the mean
+// of all rows and the best. It is false when no row lies inside the window.
+func peak(scores []float32, spans []sightline.Span, window sightline.Span) (sightline.Span, bool) {
+	inside := func(i int) bool {
+		return i >= 0 && i < len(spans) && spans[i].Start >= window.Start && spans[i].End <= window.End
+	}
+	var mean float64
+	best := -1
+	for i, score := range scores {
+		mean += float64(score) / float64(len(scores))
+		if inside(i) && (best < 0 || score > scores[best]) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return sightline.Span{}, false
+	}
+	enough := float32((mean + float64(scores[best])) / 2)
+	first, last := best, best
+	for inside(first-1) && scores[first-1] >= enough {
+		first--
+	}
+	for inside(last+1) && scores[last+1] >= enough {
+		last++
+	}
+	return sightline.Span{Start: spans[first].Start, End: spans[last].End}, true
+}
+
+// Window returns rows of stored features as a model sees them.
+func Window(rows feature.Features) align.Video {
+	return align.Video{ID: rows.VideoID, Features: rows.Rows, Spans: rows.Spans}
+}
+
+// Recall returns the function that gives an archive its recall vectors: those of the model for each window [N, D].
+func Recall(m *align.Model) func(context.Context, []feature.Features) (sightline.Matrix, error) {
+	return func(ctx context.Context, windows []feature.Features) (sightline.Matrix, error) {
+		videos := make([]align.Video, len(windows))
+		for i, window := range windows {
+			videos[i] = Window(window)
+		}
+		encoded, err := m.EncodeVideos(ctx, videos)
+		if err != nil {
+			return sightline.Matrix{}, err
+		}
+		return m.RecallVectors(ctx, encoded)
+	}
+}

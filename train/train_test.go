@@ -1,0 +1,270 @@
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"sightline"
+	"sightline/align"
+	"sightline/align/meanpool"
+	"sightline/dataset"
+	"sightline/engine"
+)
+
+// The tests' run: 40 videos of random features, each with two noisy sentences, in 8 epochs of 5 steps.
+const (
+	videos = 40
+	dim    = 12
+)
+
+func trial() Config {
+	config := Defaults()
+	config.Name, config.Seed = "trial", 3
+	config.Data.Train, config.Data.Val = "train", "val" // not opened: the tests bring their own pairs
+	config.Epochs, config.Batch = 8, 8
+	config.Optimizer.Rate = 0.01
+	return config
+}
+
+func trialPairs() Pairs {
+	random := rand.New(rand.NewPCG(7, 7))
+	data := Pairs{Seed: 3, Set: dataset.Set{Name: "trial"}}
+	for i := range videos {
+		rows := 1 + i%3
+		data.Set.Videos = append(data.Set.Videos, sightline.Video{ID: strconv.Itoa(i)})
+		features := sightline.Matrix{Rows: rows, Cols: dim, Data: engine.Normal(random, rows*dim, 1)}
+		data.Videos = append(data.Videos, align.Video{ID: strconv.Itoa(i), Features: features})
+		for range 2 {
+			vector := engine.Normal(random, dim, 1)
+			for j := range vector {
+				vector[j] += features.Row(0)[(j+1)%dim] // a rotation that an adapter can learn
+			}
+			text := fmt.Sprintf("sentence %d", len(data.Texts))
+			data.Set.Captions = append(data.Set.Captions, dataset.Caption{Video: i, Text: text})
+			data.Texts = append(data.Texts, align.Sentence{Text: text, Vector: vector})
+		}
+	}
+	return data
+}
+
+func trialJob(t testing.TB, dir string) Job {
+	t.Helper()
+	e, err := engine.Open(os.Getenv("SIGHTLINE_BACKEND"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, data := trial(), trialPairs()
+	model, err := align.New(e, align.Stored{VideoDim: dim, TextDim: dim, Hidden: 16}, meanpool.Head{}, config.Seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Job{Config: config, Model: model, Data: data, Dir: dir,
+		Validate: func(ctx context.Context) (Validation, error) { return validate(ctx, model, data) }}
+}
+
+func same(t *testing.T, got, want Record) {
+	t.Helper()
+	if got.Weights != want.Weights {
+		t.Errorf("weights are %s, want %s", got.Weights, want.Weights)
+	}
+	if !slices.Equal(got.Losses, want.Losses) {
+		t.Errorf("losses differ:\n%v\n%v", got.Losses, want.Losses)
+	}
+	if !slices.Equal(got.Validations, want.Validations) {
+		t.Errorf("validations differ:\n%v\n%v", got.Validations, want.Validations)
+	}
+}
+
+func uninterrupted(t *testing.T) Record {
+	t.Helper()
+	record, err := Run(t.Context(), trialJob(t, filepath.Join(t.TempDir(), "run")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return record
+}
+
+func TestRunLearns(t *testing.T) {
+	job := trialJob(t, filepath.Join(t.TempDir(), "run"))
+	before, err := job.Validate(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	record, err := Run(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if record.Best.Score() < before.Score()+50 {
+		t.Errorf("Rsum is %.1f after training and %.1f before", record.Best.Score(), before.Score())
+	}
+	after, err := job.Validate(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after.Score() != record.Best.Score() {
+		t.Errorf("the model is left with Rsum %.1f, the best epoch had %.1f", after.Score(), record.Best.Score())
+	}
+	if err := record.Save(job.Dir); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(job.Dir, recordFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back Record
+	if err := json.Unmarshal(text, &back); err != nil {
+		t.Fatal(err)
+	}
+	same(t, back, record)
+	if info, err := os.Stat(filepath.Join(job.Dir, "curves.png")); err != nil || info.Size() < 1000 {
+		t.Errorf("curves: %v, %v", info, err)
+	}
+}
+
+func TestCancelledRunContinuesExactly(t *testing.T) {
+	want := uninterrupted(t)
+	dir := filepath.Join(t.TempDir(), "run")
+	var record Record
+	for stops := 0; ; stops++ {
+		ctx, cancel := context.WithCancel(t.Context())
+		job := trialJob(t, dir)
+		done := 0
+		job.Progress = func(Progress) {
+			if done++; done == 7 {
+				cancel()
+			}
+		}
+		var err error
+		record, err = Run(ctx, job)
+		cancel()
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, ErrInterrupted) {
+			t.Fatal(err)
+		}
+		if stops > 20 {
+			t.Fatal("the run does not get on")
+		}
+	}
+	same(t, record, want)
+}
+
+func TestFinishedRunIsReadBack(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	first, err := Run(t.Context(), trialJob(t, dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Run(t.Context(), trialJob(t, dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, again, first)
+}
+
+func TestRunLeavesOtherFoldersAlone(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "thesis.txt"), []byte("years of work"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Run(t.Context(), trialJob(t, dir)); sightline.KindOf(err) != sightline.Usage {
+		t.Errorf("a folder that is no run gives %v", err)
+	}
+	run := filepath.Join(t.TempDir(), "run")
+	if _, err := Run(t.Context(), trialJob(t, run)); err != nil {
+		t.Fatal(err)
+	}
+	other := trialJob(t, run)
+	other.Config.Seed++
+	if _, err := Run(t.Context(), other); sightline.KindOf(err) != sightline.Usage {
+		t.Errorf("a run with another config gives %v", err)
+	}
+}
+
+// killed names the folder in which a child process of TestKilledRunContinuesExactly trains.
+const killed = "SIGHTLINE_TRAIN_CHILD"
+
+// TestKilledRunContinuesExactly kills a training process at random times, SIGHTLINE_KILLS of them (3 by default), and
+// then lets it end: losses, validations and weights must be those of a run that was never interrupted.
+func TestKilledRunContinuesExactly(t *testing.T) {
+	if dir := os.Getenv(killed); dir != "" {
+		child(t, dir)
+		return
+	}
+	kills := 3
+	if n, err := strconv.Atoi(os.Getenv("SIGHTLINE_KILLS")); err == nil {
+		kills = n
+	}
+	want := uninterrupted(t)
+	dir := filepath.Join(t.TempDir(), "run")
+	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
+	start := func() *exec.Cmd {
+		process := exec.Command(os.Args[0], "-test.run=^TestKilledRunContinuesExactly$")
+		process.Env = append(os.Environ(), killed+"="+dir)
+		if err := process.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return process
+	}
+	for range kills {
+		process := start()
+		time.Sleep(time.Duration(50+random.IntN(400)) * time.Millisecond)
+		if err := process.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			t.Fatal(err)
+		}
+		_ = process.Wait() // killed, or already done
+	}
+	if err := start().Wait(); err != nil {
+		t.Fatalf("the last process, which nobody killed: %v", err)
+	}
+	record, err := Run(t.Context(), trialJob(t, dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, record, want)
+}
+
+// child trains slowly and saves after every step, so that kills hit every part of it.
+func child(t *testing.T, dir string) {
+	saveEvery = 0
+	job := trialJob(t, dir)
+	job.Progress = func(Progress) { time.Sleep(5 * time.Millisecond) }
+	if _, err := Run(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestConfigRefusesWhatMakesNoSense(t *testing.T) {
+	for name, text := range map[string]string{
+		"unknown key":     "name: a\nlerning_rate: 1\n",
+		"no validation":   "name: a\ndata: {train: x}\n",
+		"batch of one":    "name: a\ndata: {train: x, val: y}\nbatch: 1\n",
+		"val is train":    "name: a\ndata: {train: x, val: x}\n",
+		"unknown tower":   "name: a\ndata: {train: x, val: y}\ntower: {kind: ivory}\n",
+		"negative rate":   "name: a\ndata: {train: x, val: y}\noptimizer: {rate: -1}\n",
+		"not YAML at all": "\t{",
+	} {
+		if _, err := ParseConfig([]byte(text)); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	good, err := ParseConfig([]byte("name: a\ndata: {train: x, val: y}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := ParseConfig(good.YAML())
+	if err != nil || again != good {
+		t.Errorf("written and read back: %+v, %v", again, err)
+	}
+}
