@@ -117,6 +117,9 @@ func (d *draft) flush(least int) error {
 // than half the rows of the older and both fit into a full segment, so their number grows with the logarithm of the rows
 // and each row is rewritten as often; a segment is rewritten alone when more than a quarter of it is dead.
 func (d *draft) settle(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if err := d.flush(1); err != nil {
 		return err
 	}

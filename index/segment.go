@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -31,6 +32,9 @@ import (
 //	kinds    N u32               position in names.kinds
 //	names    JSON                {"space": …, "videos": […], "kinds": […]}
 //	tail     64 bytes: CRC-32C of each of the ten sections, u32; zeros; CRC-32C of head and tail up to here, u32
+//
+// Vectors are float32, not the float16 of feature files: the answer is exact for the vectors as they were added, and a
+// search touches only the few that it scores.
 //
 // Every section starts at a multiple of 64 bytes, with zeros before it. Opening checks head, tail, length, and all
 // sections but codes and vectors; those two are most of the file, and (*segment).verify checks them. A search notices
@@ -133,6 +137,9 @@ func (s *segment) vector(i int) []float32 { return s.vectors[i*s.dim:][:s.dim:s.
 
 // parseSegment opens the segment in data, which must start at a multiple of 8 bytes and live as long as the segment.
 func parseSegment(data []byte) (*segment, error) {
+	if !littleEndian {
+		return nil, errBigEndian
+	}
 	if len(data) < 2*endSize {
 		return nil, fmt.Errorf("the file has %d bytes and is cut short", len(data))
 	}
@@ -230,6 +237,9 @@ type rowSeq = iter.Seq2[Row, []float32]
 // writeSegment writes a segment of all rows, which must be at least one and have vectors of dimension dim. It returns
 // the checksum that names the content.
 func writeSegment(w io.Writer, space sightline.Space, dim int, rows rowSeq) (sum uint32, err error) {
+	if !littleEndian {
+		return 0, errBigEndian
+	}
 	t := tabulate(dim, rows)
 	t.names.Space = space
 	nameBytes, err := json.Marshal(t.names)
@@ -353,3 +363,5 @@ func bytesOf[T any](s []T) []byte {
 
 // littleEndian is false on machines whose memory does not look like the files.
 var littleEndian = bytes.Equal(bytesOf([]uint16{1}), []byte{1, 0})
+
+var errBigEndian = errors.New("index segments are for little-endian machines only")

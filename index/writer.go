@@ -37,9 +37,6 @@ var _ Index = (*Writer)(nil)
 // OpenWriter opens the index in a folder for changes, and makes it when there is none. It fails when another process
 // has it open, when it holds vectors of another space, and when a file is damaged.
 func OpenWriter(dir string, space sightline.Space) (*Writer, error) {
-	if !littleEndian {
-		return nil, errors.New("index files are written on little-endian machines only")
-	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make the index folder: %w", err)
 	}
