@@ -145,6 +145,9 @@ func (a *Archive) work(ctx context.Context, model Model, report func(Progress), 
 	if err != nil {
 		return err
 	}
+	if err := w.sweepFeatures(ctx); err != nil {
+		return err
+	}
 	return then(w)
 }
 

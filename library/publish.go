@@ -123,6 +123,35 @@ func (a *Archive) sweep(ctx context.Context, open *index.Writer) (removed []stri
 	return removed, a.drop(ctx, removed, open)
 }
 
+// sweepFeatures removes feature files that the catalogue does not know: those of a file that was being brought in when
+// its process was killed, and changed before the next one came to it. No job may be under way.
+func (w *worker) sweepFeatures(ctx context.Context) error {
+	rows, err := w.archive.db.QueryContext(ctx, "SELECT video_id, stream FROM streams WHERE space = ?", w.features.Key())
+	known, err := collect(rows, err, func(rows *sql.Rows) (feature.Header, error) {
+		h := feature.Header{Space: w.features}
+		return h, rows.Scan(&h.VideoID, &h.Stream)
+	})
+	if err != nil {
+		return err
+	}
+	stored, err := w.store.List(w.features)
+	if err != nil || len(stored) == len(known) {
+		return err
+	}
+	keep := map[feature.Header]bool{}
+	for _, h := range known {
+		keep[h] = true
+	}
+	for _, h := range stored {
+		if !keep[h] {
+			if err := w.store.Remove(h); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // drop takes videos out for good: see sweep.
 func (a *Archive) drop(ctx context.Context, ids []string, open *index.Writer) error {
 	spaces, err := a.spaces(ctx)
