@@ -77,13 +77,8 @@ func (a *Archive) Add(ctx context.Context, model Model, options AddOptions, path
 		return summary, addError(err)
 	}
 	defer unlock()
-	if err := a.mayServe(ctx, model); err != nil { // once more: another process may have adopted a model meanwhile
-		return summary, err
-	}
-	if _, err := a.Serving(ctx); sightline.KindOf(err) == sightline.NotReady {
-		if err := a.makeServe(ctx, model); err != nil {
-			return summary, addError(err)
-		}
+	if err := a.startServing(ctx, model); err != nil {
+		return summary, addError(err)
 	}
 	err = a.work(ctx, model, options.Progress, &summary, func(*worker) error { return nil })
 	if err != nil {
@@ -121,6 +116,15 @@ func (a *Archive) mayServe(ctx context.Context, model Model) error {
 		}
 	}
 	return nil
+}
+
+// startServing makes a model serve an archive that has none, and returns an error when another serves. The caller holds
+// the archive's lock, so it stays so.
+func (a *Archive) startServing(ctx context.Context, model Model) error {
+	if _, err := a.Serving(ctx); sightline.KindOf(err) == sightline.NotReady {
+		return a.makeServe(ctx, model)
+	}
+	return a.mayServe(ctx, model)
 }
 
 // work brings the index of a model's space up to date: videos that are in another index only, waiting jobs, videos to

@@ -53,10 +53,11 @@ func (a *Archive) makeServe(ctx context.Context, model Model) error {
 	return write(ctx, a.db, func(tx *sql.Tx) error { return serve(ctx, tx, model.Name, a.IndexSpace(model)) })
 }
 
-// unindexed returns the ids of the videos that are searchable now but are not in the index of a space.
+// unindexed returns the ids of the videos that are not in the index of a space but in some other, or made elsewhere. Videos
+// that are in none are on their way in, and have a job.
 func (a *Archive) unindexed(ctx context.Context, space sightline.Space) ([]string, error) {
 	rows, err := a.db.QueryContext(ctx, `
-		SELECT id FROM videos WHERE id IN (SELECT video_id FROM indexed)
+		SELECT id FROM held WHERE (sha256 = '' OR id IN (SELECT video_id FROM indexed))
 			AND id NOT IN (SELECT video_id FROM indexed WHERE space = ?) ORDER BY id`, space.Key())
 	return collect(rows, err, func(rows *sql.Rows) (id string, err error) { return id, rows.Scan(&id) })
 }

@@ -114,8 +114,7 @@ func (w *worker) flush(ctx context.Context) error {
 // is done again until it has succeeded, because the catalogue forgets a video last. The caller holds the archive's lock;
 // open is an index that is open already, or nil.
 func (a *Archive) sweep(ctx context.Context, open *index.Writer) (removed []string, err error) {
-	rows, err := a.db.QueryContext(ctx, `
-		SELECT id FROM videos WHERE sha256 != '' AND NOT EXISTS (SELECT 1 FROM files WHERE video_id = videos.id)`)
+	rows, err := a.db.QueryContext(ctx, "SELECT id FROM videos WHERE id NOT IN (SELECT id FROM held)")
 	removed, err = collect(rows, err, func(rows *sql.Rows) (id string, err error) { return id, rows.Scan(&id) })
 	if err != nil || len(removed) == 0 {
 		return nil, err

@@ -24,7 +24,7 @@ func (a *Archive) Remove(ctx context.Context, names ...string) ([]string, error)
 	if err := a.jobs.recover(ctx); err != nil {
 		return nil, fmt.Errorf("remove videos: %w", err)
 	}
-	var forgotten, foreign []string
+	var forgotten []string
 	err = write(ctx, a.db, func(tx *sql.Tx) error {
 		for _, name := range names {
 			paths, imported, err := named(ctx, tx, name)
@@ -40,7 +40,9 @@ func (a *Archive) Remove(ctx context.Context, names ...string) ([]string, error)
 				}
 			}
 			if imported {
-				foreign = append(foreign, name)
+				if _, err := tx.ExecContext(ctx, "UPDATE videos SET sha256 = '-' WHERE id = ?", name); err != nil {
+					return err
+				}
 			}
 			for _, path := range paths {
 				if _, err := tx.ExecContext(ctx, "DELETE FROM files WHERE path = ?", path); err != nil {
@@ -58,9 +60,6 @@ func (a *Archive) Remove(ctx context.Context, names ...string) ([]string, error)
 		return nil, fmt.Errorf("remove videos: %w", err)
 	}
 	removed, err := a.sweep(ctx, nil)
-	if err == nil && len(foreign) > 0 {
-		removed, err = append(removed, foreign...), a.drop(ctx, foreign, nil)
-	}
 	if err != nil {
 		return removed, &sightline.Error{Kind: sightline.Failed, What: "remove videos", Err: err,
 			Try: "run it again, or sightline add: either finishes what was begun"}

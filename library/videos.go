@@ -30,7 +30,7 @@ var ErrNoVideo = errors.New("no such video in the archive")
 
 const videoColumns = `
 	SELECT v.id, v.duration, v.size, v.fps, v.width, v.height, v.container, v.added, coalesce(i.windows, 0)
-	FROM videos v LEFT JOIN indexed i ON i.video_id = v.id AND i.space =
+	FROM held v LEFT JOIN indexed i ON i.video_id = v.id AND i.space =
 		(SELECT models.space FROM settings JOIN models ON models.name = settings.value WHERE settings.name = 'model')`
 
 func scanVideo(rows *sql.Rows) (v Video, err error) {

@@ -9,7 +9,7 @@ CREATE TABLE settings (
 -- A video is a content, whatever its files are called.
 CREATE TABLE videos (
     id        TEXT PRIMARY KEY,  -- first 16 hex digits of sha256; a name of the user's choice for features made elsewhere
-    sha256    TEXT NOT NULL,     -- of the whole content; '' for features made elsewhere
+    sha256    TEXT NOT NULL,     -- of the whole content; '' for features made elsewhere, '-' when those are to go
     size      INTEGER NOT NULL,  -- bytes
     duration  REAL NOT NULL,
     fps       TEXT NOT NULL,     -- mean pictures a second as a fraction, 30000/1001; 0/1 when unknown
@@ -30,6 +30,10 @@ CREATE TABLE files (
     CHECK (video_id IS NOT NULL OR cause IS NOT NULL)
 ) STRICT;
 CREATE INDEX files_of_video ON files(video_id);
+
+-- The videos that some file holds, or that were made elsewhere. The others are on their way out.
+CREATE VIEW held AS
+    SELECT * FROM videos WHERE sha256 = '' OR EXISTS (SELECT 1 FROM files WHERE video_id = videos.id);
 
 -- What the keys of feature and index folders mean.
 CREATE TABLE spaces (
