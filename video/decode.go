@@ -187,7 +187,8 @@ func (i *Info) decodeArgs(ctx context.Context, from float64, choice string, widt
 	}
 	args = append(args, "-map", "0:"+strconv.Itoa(i.stream), "-vf", strings.Join(filters, ","))
 	args = append(args, keepTimes...)
-	return append(args, "-flush_packets", "1", "-f", "rawvideo", "pipe:1")
+	// With more threads than one the encoder of raw video would hold a picture back until the next is chosen.
+	return append(args, "-threads", "1", "-flush_packets", "1", "-f", "rawvideo", "pipe:1")
 }
 
 // noTime stands for a picture without a timestamp, which cannot be placed and is left out.
