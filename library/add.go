@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"sightline"
+	"sightline/video"
 )
 
 // AddOptions change how Add works.
@@ -20,12 +23,12 @@ type Progress struct {
 	Path              string  // the file at work; "" before the first
 	At, Duration      float64 // seconds encoded of that file, and in all; 0 when unknown
 	Files, FilesTotal int     // done, and in all, of those that had to be looked into
-	Bytes, BytesTotal int64   // of the same files
+	Bytes, BytesTotal int64   // of the same files, the one at work by the share of it that is done
 	Seconds           float64 // of video encoded so far
-	Waiting           string  // not "": waiting for the process with this id, which is changing the archive
+	Waiting           string  // not "": waiting for the process with this id, or "?", which is changing the archive
 }
 
-// Summary is what came of an Add.
+// Summary is what came of an Add; its lists are in order of path.
 type Summary struct {
 	Added     []Entry   `json:"added"`     // videos that can be found now and could not before
 	Known     []Entry   `json:"known"`     // files under a new path whose content was in already: moved or copied
@@ -50,8 +53,14 @@ type Refusal struct {
 	Again bool   `json:"again"`         // it was refused before, has not changed, and was not looked at this time
 }
 
+// newRefusal tells what is wrong with a file, without its name.
 func newRefusal(path string, err error) Refusal {
-	return Refusal{Path: path, Cause: reason(err).Error(), Try: sightline.TryOf(err)}
+	cause := reason(err)
+	var refusal *video.Refusal
+	if errors.As(err, &refusal) {
+		cause = refusal.Cause
+	}
+	return Refusal{Path: path, Cause: cause.Error(), Try: sightline.TryOf(err)}
 }
 
 // Add brings the videos among paths, and those in the folders among them, into the archive: encoded, indexed and
@@ -59,8 +68,8 @@ func newRefusal(path string, err error) Refusal {
 // earlier Add left undone is done too, so Add without paths resumes. A file that cannot be read is refused and the rest
 // goes in; the error is for what stops the work: ctx, a full disk, a model of another space than the one that serves.
 // What was done until then is in, and the next Add goes on from there. The summary is valid with an error as well.
-func (a *Archive) Add(ctx context.Context, model Model, options AddOptions, paths ...string) (Summary, error) {
-	var summary Summary
+func (a *Archive) Add(ctx context.Context, model Model, options AddOptions, paths ...string) (summary Summary, err error) {
+	defer func() { summary.sort() }()
 	if err := a.mayServe(ctx, model); err != nil {
 		return summary, err
 	}
@@ -195,6 +204,16 @@ func (a *Archive) enqueue(ctx context.Context, model Model, retry bool, summary 
 		return nil, err
 	}
 	return wanted, a.jobs.Put(ctx, list...)
+}
+
+// sort puts the lists in order of their paths; files are brought in as they get ready.
+func (s *Summary) sort() {
+	for _, entries := range [][]Entry{s.Added, s.Known} {
+		slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.Path, b.Path) })
+	}
+	for _, refusals := range [][]Refusal{s.Refused, s.Warnings} {
+		slices.SortFunc(refusals, func(a, b Refusal) int { return strings.Compare(a.Path, b.Path) })
+	}
 }
 
 // complete adds to the summary what became of wanted files that another process worked on.

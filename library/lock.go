@@ -1,6 +1,7 @@
 package library
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -14,7 +15,7 @@ import (
 const lockPoll = 100 * time.Millisecond
 
 // lock waits until this process may change the archive, and returns the function that lets the next one. waiting is
-// called once, with the id of the process at work ("" when that is not known), if there is a wait.
+// called once, with the id of the process at work ("?" when that is not known), if there is a wait.
 func (a *Archive) lock(ctx context.Context, waiting func(pid string)) (unlock func(), err error) {
 	file, err := os.OpenFile(filepath.Join(a.dir, "lock"), os.O_CREATE|os.O_RDWR, 0o666)
 	if err != nil {
@@ -31,7 +32,7 @@ func (a *Archive) lock(ctx context.Context, waiting func(pid string)) (unlock fu
 		}
 		if waiting != nil {
 			pid, _ := os.ReadFile(file.Name())
-			waiting(strings.TrimSpace(string(pid)))
+			waiting(cmp.Or(strings.TrimSpace(string(pid)), "?"))
 			waiting = nil
 		}
 		select {

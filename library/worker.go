@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"sightline"
 	"sightline/feature"
 	"sightline/index"
@@ -24,8 +26,8 @@ import (
 //  5. publish, for many videos at once                       (one generation)
 //  6. mark the videos as indexed, and the jobs as done       (from here on the video is listed)
 //
-// One goroutine prepares and decodes; another encodes and does the rest, so the next file is decoded while this one is
-// encoded.
+// Goroutines of their own prepare and decode; one encodes and does the rest, so the next files are decoded while this one
+// is encoded.
 type worker struct {
 	archive  *Archive
 	queue    Queue
@@ -51,6 +53,7 @@ type drafted struct {
 }
 
 const (
+	decoders      = 2 // files that are decoded at once: starting ffmpeg takes longer than decoding a short clip
 	publishVideos = 64
 	publishEvery  = 20 * time.Second
 )
@@ -114,12 +117,15 @@ func (w *worker) drain(ctx context.Context) error {
 func (w *worker) round(ctx context.Context) error {
 	tasks := make(chan *task, 1)
 	producing, stop := context.WithCancel(ctx)
+	var producers errgroup.Group
+	for range decoders {
+		producers.Go(func() error { return w.produce(producing, tasks) })
+	}
 	var claimErr error
-	var producer sync.WaitGroup
-	producer.Go(func() {
-		defer close(tasks)
-		claimErr = w.produce(producing, tasks)
-	})
+	go func() {
+		claimErr = producers.Wait()
+		close(tasks)
+	}()
 	var err error
 	for t := range tasks {
 		if err == nil {
@@ -133,7 +139,6 @@ func (w *worker) round(ctx context.Context) error {
 		}
 	}
 	stop()
-	producer.Wait()
 	if err == nil {
 		err = claimErr
 	}
@@ -186,6 +191,15 @@ func (w *worker) finish(ctx context.Context, t *task) error {
 	w.progress.Bytes += t.job.Size
 	w.report(w.progress)
 	return nil
+}
+
+// within returns the progress in the middle of a file, whose bytes count by the share of its duration.
+func (w *worker) within(t *task) Progress {
+	p := w.progress
+	if t.info.Duration > 0 {
+		p.Bytes += int64(float64(t.job.Size) * min(1, p.At/t.info.Duration))
+	}
+	return p
 }
 
 // storageError marks an error of the archive's own files, which no other video would escape.
@@ -285,7 +299,7 @@ func (w *worker) encode(ctx context.Context, t *task) error {
 		}
 		w.progress.Seconds += last.Time - w.progress.At
 		w.progress.At = last.Time
-		w.report(w.progress)
+		w.report(w.within(t))
 	}
 	if t.decodeErr != nil {
 		return t.decodeErr
