@@ -303,3 +303,22 @@ func sealed(data []byte) []byte {
 	body := slices.Clone(data[:len(data)-8])
 	return appendEnd(body, checksum(body))
 }
+
+// BenchmarkRead opens the features of an hour of video at one frame a second, 512 wide, and widens all rows.
+func BenchmarkRead(b *testing.B) {
+	f := Features{Header: sample().Header, Rows: sightline.NewMatrix(3600, 512)}
+	f.Spans, _ = Grid(3600, 1)
+	for i := range f.Rows.Data {
+		f.Rows.Data[i] = float32(i%1000)/500 - 1
+	}
+	path := filepath.Join(b.TempDir(), "hour.feat")
+	if err := Write(path, f); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(2 * 3600 * 512)
+	for b.Loop() {
+		if _, err := Read(path); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

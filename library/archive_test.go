@@ -3,11 +3,13 @@ package library
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -78,19 +80,76 @@ func TestCatalogueThatIsNone(t *testing.T) {
 	}
 }
 
-// TestMigrationsStay guards the promise that a released step never changes.
-func TestMigrationsStay(t *testing.T) {
+// TestReadsOldCatalogues opens catalogues as every released version wrote them: they come to the schema of a new one, and
+// what was in them is there.
+func TestReadsOldCatalogues(t *testing.T) {
+	samples, err := filepath.Glob("testdata/catalogue-v*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
 	steps, err := migrations()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(steps) != 1 {
-		t.Errorf("%d steps: add the new one to this test, and a catalogue of the old version to testdata", len(steps))
+	if len(samples) != len(steps) {
+		t.Errorf("%d samples in testdata for %d versions: add one of the latest", len(samples), len(steps))
 	}
-	a := newArchive(t)
-	if version, err := userVersion(context.Background(), a.db); err != nil || version != len(steps) {
-		t.Errorf("version %d, %v; want %d", version, err, len(steps))
+	ctx := context.Background()
+	for _, sample := range samples {
+		dir := t.TempDir()
+		text, err := os.ReadFile(sample)
+		if err != nil {
+			t.Fatal(err)
+		}
+		old, err := sql.Open("sqlite", filepath.Join(dir, "catalogue.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := old.Exec(string(text)); err != nil {
+			t.Fatalf("%s: %v", sample, err)
+		}
+		old.Close()
+		a, err := Open(dir)
+		if err != nil {
+			t.Fatalf("%s: %v", sample, err)
+		}
+		defer a.Close()
+		if got, want := schema(t, a), schema(t, newArchive(t)); !slices.Equal(got, want) {
+			t.Errorf("%s: schema\n%s\nwant\n%s", sample, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		videos, err := a.Videos(ctx)
+		if err != nil || len(videos) != 1 || videos[0].Paths[0] != "/videos/a.mp4" || videos[0].Duration != 12.5 || videos[0].Windows != 2 {
+			t.Errorf("%s: videos %+v, %v", sample, videos, err)
+		}
+		if cues, err := a.Cues(ctx, "0123456789abcdef"); err != nil || len(cues) != 1 || cues[0].Text != "hello" {
+			t.Errorf("%s: cues %+v, %v", sample, cues, err)
+		}
+		if refused, err := a.Refused(ctx); err != nil || len(refused) != 1 || refused[0].Cause != "not a video" {
+			t.Errorf("%s: refused %+v, %v", sample, refused, err)
+		}
+		if serving, err := a.Serving(ctx); err != nil || serving.Model != "head" || serving.Space.Video.Name != "enc" {
+			t.Errorf("%s: serving %+v, %v", sample, serving, err)
+		}
+		if job, ok, err := a.jobs.Claim(ctx); err != nil || !ok || job.Path != "/videos/later.mp4" || job.Attempts != 2 {
+			t.Errorf("%s: job %+v, %v", sample, job, err)
+		}
 	}
+}
+
+var sqlComment = regexp.MustCompile(`--[^\n]*|\s+`)
+
+// schema returns the statements that make the tables of a catalogue, without comments and space.
+func schema(t *testing.T, a *Archive) []string {
+	t.Helper()
+	rows, err := a.db.Query("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY name")
+	list, err := collect(rows, err, func(rows *sql.Rows) (text string, err error) {
+		err = rows.Scan(&text)
+		return sqlComment.ReplaceAllString(text, ""), err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
 }
 
 func TestEmptyArchive(t *testing.T) {

@@ -48,7 +48,7 @@ func openCatalogue(ctx context.Context, path string) (*sql.DB, error) {
 			"busy_timeout(20000)",
 			"foreign_keys(1)",
 			"journal_mode(WAL)",
-			"synchronous(NORMAL)", // a power cut may cost the last steps, never the order of them; they are done again
+			"synchronous(FULL)", // a power cut must not take back what index and features have followed
 		},
 		"_txlock": {"immediate"}, // transactions here write, and must not start on what another has since changed
 	}

@@ -59,18 +59,31 @@ func (a *Archive) Video(ctx context.Context, id string) (Video, error) {
 	if len(videos) == 0 {
 		return Video{}, fmt.Errorf("%w: %s", ErrNoVideo, id)
 	}
-	return videos[0], a.addPaths(ctx, videos)
+	err = a.addPaths(ctx, videos)
+	return videos[0], err
 }
 
 // addPaths completes videos with the files they lie in.
 func (a *Archive) addPaths(ctx context.Context, videos []Video) error {
+	if len(videos) == 0 {
+		return nil
+	}
+	query, args := "SELECT video_id, path FROM files WHERE video_id IS NOT NULL ORDER BY path", []any(nil)
+	if len(videos) == 1 {
+		query, args = "SELECT video_id, path FROM files WHERE video_id = ? ORDER BY path", []any{videos[0].ID}
+	}
+	rows, err := a.db.QueryContext(ctx, query, args...)
+	type file struct{ id, path string }
+	files, err := collect(rows, err, func(rows *sql.Rows) (f file, err error) { return f, rows.Scan(&f.id, &f.path) })
+	if err != nil {
+		return fmt.Errorf("look up the files of videos: %w", err)
+	}
+	paths := map[string][]string{}
+	for _, f := range files {
+		paths[f.id] = append(paths[f.id], f.path)
+	}
 	for i := range videos {
-		rows, err := a.db.QueryContext(ctx, "SELECT path FROM files WHERE video_id = ? ORDER BY path", videos[i].ID)
-		videos[i].Paths, err = collect(rows, err, func(rows *sql.Rows) (path string, err error) { return path, rows.Scan(&path) })
-		if err != nil {
-			return fmt.Errorf("look up the files of video %s: %w", videos[i].ID, err)
-		}
-		if len(videos[i].Paths) > 0 {
+		if videos[i].Paths = paths[videos[i].ID]; len(videos[i].Paths) > 0 {
 			videos[i].Path = existing(videos[i].Paths)
 		}
 	}
