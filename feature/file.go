@@ -4,9 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"os"
-
-	"github.com/x448/float16"
 
 	"sightline"
 )
@@ -73,9 +72,16 @@ func (f *File) Row(i int, dst []float32) []float32 {
 	row := f.rows[2*f.dim*i : 2*f.dim*(i+1)]
 	dst = dst[:f.dim]
 	for j := range dst {
-		dst[j] = float16.Frombits(binary.LittleEndian.Uint16(row[2*j:])).Float32()
+		dst[j] = widen(binary.LittleEndian.Uint16(row[2*j:]))
 	}
 	return dst
+}
+
+// widen returns the value of a finite float16, exactly: its bits are moved to where float32 has them, and the product
+// corrects the bias of the exponent, of subnormal numbers too.
+func widen(half uint16) float32 {
+	magnitude := math.Float32frombits(uint32(half&0x7fff)<<13) * 0x1p112
+	return math.Float32frombits(math.Float32bits(magnitude) | uint32(half&0x8000)<<16)
 }
 
 // Features returns rows i up to but not including j, copied out of the file.
