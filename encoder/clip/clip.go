@@ -182,11 +182,11 @@ func (m *Model) EncodeFrames(ctx context.Context, frames []sightline.Frame) (sig
 	out := sightline.NewMatrix(len(frames), c.Dim)
 	for done := 0; done < len(frames); {
 		count, room := batch(len(frames)-done, most)
+		input, err := c.prepare(frames[done:done+count], room)
+		if err != nil {
+			return sightline.Matrix{}, fmt.Errorf("encode frames: %w", err)
+		}
 		values, err := m.turn(ctx, func() ([]float32, error) {
-			input, err := c.prepare(frames[done:done+count], room)
-			if err != nil {
-				return nil, err
-			}
 			return m.vision.run(engine.Floats(input, room, 3, side, side))
 		})
 		if err != nil {

@@ -16,10 +16,12 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/x448/float16"
+	"golang.org/x/sync/errgroup"
 
 	"sightline"
 )
@@ -402,21 +404,29 @@ var widening = map[string]func(to []float32, from []byte){
 	},
 }
 
-// Sum returns the SHA-256 over the names, types, shapes and bytes of all tensors in the order of their names: it says
-// which weights these are, however they are divided into shards.
+// Sum returns a hash that says which weights these are, however they are divided into shards: the SHA-256 over a line for
+// each tensor, in the order of names, of its name, type, shape and the SHA-256 of its bytes.
 func (f *File) Sum() ([sha256.Size]byte, error) {
-	sum := sha256.New()
 	names := f.Names()
 	slices.Sort(names)
-	for _, name := range names {
-		t := f.tensors[name]
-		size := int64(t.Len() * sizes[t.DType])
-		fmt.Fprintf(sum, "%q %s %v %d\n", name, t.DType, t.Shape, size)
-		if _, err := io.Copy(sum, io.NewSectionReader(t.from, t.start, size)); err != nil {
-			return [sha256.Size]byte{}, fmt.Errorf("safetensors: tensor %q: %w", name, err)
-		}
+	lines := make([]string, len(names))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, name := range names {
+		group.Go(func() error {
+			t, sum := f.tensors[name], sha256.New()
+			size := int64(t.Len() * sizes[t.DType])
+			if _, err := io.Copy(sum, io.NewSectionReader(t.from, t.start, size)); err != nil {
+				return fmt.Errorf("safetensors: tensor %q: %w", name, err)
+			}
+			lines[i] = fmt.Sprintf("%q %s %v %x\n", name, t.DType, t.Shape, sum.Sum(nil))
+			return nil
+		})
 	}
-	return [sha256.Size]byte(sum.Sum(nil)), nil
+	if err := group.Wait(); err != nil {
+		return [sha256.Size]byte{}, err
+	}
+	return sha256.Sum256([]byte(strings.Join(lines, ""))), nil
 }
 
 // Close closes the files behind f.
