@@ -77,11 +77,15 @@ func (f *File) Row(i int, dst []float32) []float32 {
 	return dst
 }
 
-// widen returns the value of a finite float16, exactly: its bits are moved to where float32 has them, and the product
-// corrects the bias of the exponent, of subnormal numbers too.
+// widen returns the value of a finite float16, exactly: its bits go where float32 has them, with the other bias of the
+// exponent. Subnormal numbers, which have no exponent to correct, are scaled instead.
 func widen(half uint16) float32 {
-	magnitude := math.Float32frombits(uint32(half&0x7fff)<<13) * 0x1p112
-	return math.Float32frombits(math.Float32bits(magnitude) | uint32(half&0x8000)<<16)
+	const bias = 127 - 15
+	sign, magnitude := uint32(half&0x8000)<<16, uint32(half&0x7fff)<<13
+	if half&0x7c00 != 0 {
+		return math.Float32frombits(sign | magnitude + bias<<23)
+	}
+	return math.Float32frombits(sign | math.Float32bits(math.Float32frombits(magnitude)*0x1p112))
 }
 
 // Features returns rows i up to but not including j, copied out of the file.
