@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"sightline"
+	"sightline/internal/bounded"
 )
 
 //go:embed bpe_simple_vocab_16e6.txt.gz
@@ -110,9 +111,9 @@ func Open(folder string) (*Tokenizer, error) {
 }
 
 func open(folder string) (*Tokenizer, error) {
-	vocabulary, err := readBounded(filepath.Join(folder, "vocab.json"))
+	vocabulary, err := bounded.ReadFile(filepath.Join(folder, "vocab.json"), maxFile)
 	if errors.Is(err, os.ErrNotExist) {
-		text, err := readBounded(filepath.Join(folder, "tokenizer.json"))
+		text, err := bounded.ReadFile(filepath.Join(folder, "tokenizer.json"), maxFile)
 		if err != nil {
 			return nil, err
 		}
@@ -121,24 +122,11 @@ func open(folder string) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	merges, err := readBounded(filepath.Join(folder, "merges.txt"))
+	merges, err := bounded.ReadFile(filepath.Join(folder, "merges.txt"), maxFile)
 	if err != nil {
 		return nil, err
 	}
 	return parseVocabulary(vocabulary, merges)
-}
-
-func readBounded(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	if err == nil && len(text) > maxFile {
-		err = fmt.Errorf("%s is larger than %d bytes", path, maxFile)
-	}
-	return text, err
 }
 
 // parseVocabulary builds a tokenizer from vocab.json and merges.txt.

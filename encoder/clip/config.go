@@ -4,12 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
 	"sightline/encoder/pixels"
 	"sightline/encoder/transformer"
+	"sightline/internal/bounded"
 )
 
 // Tower holds the sizes of one transformer.
@@ -51,14 +51,14 @@ const maxConfig = 1 << 20
 // file leaves out has the value it has in transformers' CLIPConfig.
 func readConfig(folder string) (Config, error) {
 	var c Config
-	text, err := readBounded(filepath.Join(folder, "config.json"))
+	text, err := bounded.ReadFile(filepath.Join(folder, "config.json"), maxConfig)
 	if err != nil {
 		return c, err
 	}
 	if err := c.parse(text); err != nil {
 		return c, fmt.Errorf("config.json: %w", err)
 	}
-	text, err = readBounded(filepath.Join(folder, "preprocessor_config.json"))
+	text, err = bounded.ReadFile(filepath.Join(folder, "preprocessor_config.json"), maxConfig)
 	if errors.Is(err, os.ErrNotExist) {
 		return c, nil
 	}
@@ -69,19 +69,6 @@ func readConfig(folder string) (Config, error) {
 		return c, fmt.Errorf("preprocessor_config.json: %w", err)
 	}
 	return c, nil
-}
-
-func readBounded(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxConfig+1))
-	if err == nil && len(text) > maxConfig {
-		err = fmt.Errorf("%s is larger than %d bytes", path, maxConfig)
-	}
-	return text, err
 }
 
 // towerJSON is a tower as config.json writes it.

@@ -24,6 +24,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sightline"
+	"sightline/internal/bounded"
 )
 
 // MaxHeader bounds the header in bytes, as the reference implementation does.
@@ -170,7 +171,7 @@ func (f *File) addShard(path string, wanted map[string]bool) error {
 
 // addIndex adds the shards that the index at path names.
 func (f *File) addIndex(path string) error {
-	text, err := readBounded(path)
+	text, err := bounded.ReadFile(path, MaxHeader)
 	if err != nil {
 		return err
 	}
@@ -205,19 +206,6 @@ func (f *File) addIndex(path string) error {
 	}
 	slices.Sort(f.names)
 	return nil
-}
-
-func readBounded(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, MaxHeader+1))
-	if err == nil && len(text) > MaxHeader {
-		err = fmt.Errorf("the index is larger than %d bytes", MaxHeader)
-	}
-	return text, err
 }
 
 // add reads and checks the header of one file and adds its tensors.
