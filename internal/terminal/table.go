@@ -15,6 +15,7 @@ type Column struct {
 type Table struct {
 	Columns []Column
 	rows    [][]string
+	notes   map[int]string // by the number of rows above
 }
 
 // Row adds a row; its cells are in the order of the columns. Cells are cleaned.
@@ -26,8 +27,13 @@ func (t *Table) Row(cells ...string) {
 	t.rows = append(t.rows, row)
 }
 
-// Len returns the number of rows.
-func (t *Table) Len() int { return len(t.rows) }
+// Note puts a line below the last row. It is never shortened.
+func (t *Table) Note(text string) {
+	if t.notes == nil {
+		t.notes = map[int]string{}
+	}
+	t.notes[len(t.rows)] = Clean(text)
+}
 
 const gap = "  "
 
@@ -48,8 +54,11 @@ func (t *Table) Write(to *Terminal) {
 		titles[i] = column.Title
 	}
 	b.WriteString(to.Paint(Dim, t.line(titles, widths)) + "\n")
-	for _, row := range t.rows {
+	for i, row := range t.rows {
 		b.WriteString(t.line(row, widths) + "\n")
+		if note, ok := t.notes[i+1]; ok {
+			b.WriteString(gap + to.Paint(Dim, note) + "\n")
+		}
 	}
 	to.Write([]byte(b.String()))
 }

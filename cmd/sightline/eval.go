@@ -1,0 +1,323 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"sightline"
+	"sightline/align"
+	"sightline/corpus"
+	"sightline/engine"
+	"sightline/feature/npy"
+	"sightline/internal/atomicfile"
+	"sightline/internal/terminal"
+	"sightline/metric"
+	"sightline/train"
+)
+
+// evalJSON is the contract of eval --json.
+type evalJSON struct {
+	Data        train.DataRecord `json:"data"`
+	Backend     string           `json:"backend"`
+	Confidence  float64          `json:"confidence,omitempty"`
+	Results     []evalResult     `json:"results"` // one for each protocol, text to video first
+	Comparisons []comparison     `json:"comparisons,omitempty"`
+}
+
+// evalResult is one direction of retrieval.
+type evalResult struct {
+	Protocol metric.Protocol `json:"protocol"`
+	Rows     []evalRow       `json:"rows"`
+}
+
+// evalRow is a line of the table.
+type evalRow struct {
+	Name    string         `json:"name"`
+	Kind    string         `json:"kind"`            // "model", "oracle" or "chance"
+	Seeds   int            `json:"seeds,omitempty"` // trainings that a model's numbers are the mean of
+	Summary metric.Summary `json:"summary"`
+}
+
+// contender is a line of the table to be: one method and the models that were trained by it.
+type contender struct {
+	name     string
+	models   []string
+	rankings []metric.Ranking
+}
+
+func (a *app) evalCommand() *cobra.Command {
+	var how judging
+	var models []string
+	var data, encoder, features, saveSims string
+	var frames int
+	cmd := &cobra.Command{
+		Use:   "eval --model MODEL --data DATA",
+		Short: "Measure models on a split",
+		Long: `Eval scores every sentence of a split against every video and prints R@K, median and mean rank
+in both directions, with intervals, what chance gives, and for rendered splits what a perfect
+matcher reaches. The scorer never learns which sentence belongs to which video.
+
+MODEL is a training run's folder, a bundle, a name of the archive's models, or "untrained": the
+encoder as it is. Give --model again to set models side by side, with a paired test against the
+first. NAME=MODEL,MODEL,… is one method trained from several seeds: mean and interval over them.`,
+		Example: `  sightline eval --model untrained --encoder tiny --data world:A/base/test
+  sightline eval --model untrained --model runs/first --data pairs.jsonl --json
+  sightline eval --model adapters=runs/s1,runs/s2,runs/s3 --data world:B/base/test
+  sightline eval --model runs/first --data pairs.jsonl --save-sims sims.npy`,
+		Args: operands(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			options, err := how.options()
+			if err != nil {
+				return err
+			}
+			contenders, err := parseContenders(models)
+			if err != nil {
+				return err
+			}
+			if saveSims != "" && (len(contenders) > 1 || len(contenders[0].models) > 1) {
+				return usage("--save-sims", "name one model", "there is a matrix for every model")
+			}
+			s, err := a.settings(encoder, features)
+			if err != nil {
+				return err
+			}
+			split, err := corpus.Open(data)
+			if err != nil {
+				return err
+			}
+			e, err := s.engine()
+			if err != nil {
+				return err
+			}
+			judge := evaluation{app: a, settings: s, engine: e, split: split, frames: frames}
+			for i := range contenders {
+				for _, name := range contenders[i].models {
+					sims, err := judge.score(cmd, name)
+					if err != nil {
+						return err
+					}
+					if saveSims != "" {
+						if err := writeSims(saveSims, sims); err != nil {
+							return err
+						}
+					}
+					ranking, err := metric.Rank(sims, split.Set.Owner())
+					if err != nil {
+						return fmt.Errorf("evaluate %s on %s: %w", name, data, err)
+					}
+					contenders[i].rankings = append(contenders[i].rankings, ranking)
+				}
+			}
+			result := evalJSON{Backend: e.Name(), Data: train.DataRecord{
+				Role: "test", Name: split.Name, Hash: split.Hash(), Videos: len(split.Set.Videos), Captions: len(split.Set.Captions),
+				Sampling: corpus.Sampling(frames), Decoder: split.Decoder(cmd.Context()),
+			}}
+			if options.Resamples >= 0 {
+				result.Confidence = options.Confidence
+			}
+			if result.Results, err = tabulate(contenders, split, options); err != nil {
+				return err
+			}
+			if result.Comparisons, err = compareAll(contenders, options); err != nil {
+				return err
+			}
+			return a.print(result, func() error { return a.printEvaluation(result) })
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVar(&models, "model", nil, "model to measure; may be given again (needed)")
+	flags.StringVar(&data, "data", "", "file of pairs, or a rendered split such as world:A/base/test (needed)")
+	a.encoderFlag(cmd, &encoder)
+	flags.IntVar(&frames, "frames", 8, "uniform frames a video")
+	flags.StringVar(&features, "features", "", "folder of stored features (default below the XDG cache home)")
+	flags.StringVar(&saveSims, "save-sims", "", "write the similarities [texts, videos] to an .npy file")
+	how.flags(cmd)
+	for _, name := range []string{"model", "data"} {
+		if err := cmd.MarkFlagRequired(name); err != nil {
+			panic(err)
+		}
+	}
+	return cmd
+}
+
+// parseContenders reads --model values: MODEL or NAME=MODEL,MODEL,….
+func parseContenders(values []string) ([]contender, error) {
+	var contenders []contender
+	for _, value := range values {
+		name, list, named := strings.Cut(value, "=")
+		if !named {
+			name, list = value, value
+		}
+		c := contender{name: name, models: []string{list}}
+		if named {
+			c.models = strings.Split(list, ",")
+		}
+		for _, m := range append(c.models, name) {
+			if m == "" {
+				return nil, usage("--model "+value, "--model runs/first, or --model adapters=runs/s1,runs/s2", "a name is empty")
+			}
+		}
+		contenders = append(contenders, c)
+	}
+	return contenders, nil
+}
+
+// evaluation scores models on one split. What the encoders make of it is kept from one model to the next.
+type evaluation struct {
+	app      *app
+	settings settings
+	engine   *engine.Engine
+	split    *corpus.Corpus
+	frames   int
+
+	encoded sightline.Space // what pairs holds
+	pairs   train.Pairs
+}
+
+// score returns the similarities that a model gives to the split.
+func (v *evaluation) score(cmd *cobra.Command, name string) (sightline.Matrix, error) {
+	ctx := cmd.Context()
+	m, err := v.settings.openModel(v.engine, name)
+	if err != nil {
+		return sightline.Matrix{}, err
+	}
+	frames, texts := m.encoders.Frames, m.encoders.Texts
+	if space := (sightline.Space{Video: frames.ID(), Text: texts.ID()}); v.encoded != space || v.pairs.Videos == nil {
+		bar := v.app.bar("Encoding " + v.split.Name)
+		features, err := v.split.Encode(ctx, frames, v.frames, v.settings.store(), func(done int) {
+			total := len(v.split.Set.Videos)
+			bar.Set(float64(done), float64(total), fmt.Sprintf("%d of %s", done, terminal.Count(total, "video", "videos")))
+		})
+		bar.Close()
+		if err != nil {
+			return sightline.Matrix{}, err
+		}
+		vectors, err := texts.EncodeTexts(ctx, v.split.Set.Texts())
+		if err != nil {
+			return sightline.Matrix{}, err
+		}
+		v.encoded, v.pairs = space, train.Pairs{Set: v.split.Set}
+		for _, f := range features {
+			v.pairs.Videos = append(v.pairs.Videos, align.Video{ID: f.VideoID, Features: f.Rows, Spans: f.Spans})
+		}
+		for i, text := range v.split.Set.Texts() {
+			v.pairs.Texts = append(v.pairs.Texts, align.Sentence{Text: text, Vector: vectors.Row(i)})
+		}
+	}
+	return train.Score(ctx, m.align, v.pairs)
+}
+
+// tabulate returns the table of every direction: the models, then what bounds them from above and below.
+func tabulate(contenders []contender, split *corpus.Corpus, options metric.Options) ([]evalResult, error) {
+	ceilings, err := oracles(split)
+	if err != nil {
+		return nil, err
+	}
+	var results []evalResult
+	for i, ranks := range contenders[0].rankings[0].All() {
+		result := evalResult{Protocol: ranks.Protocol}
+		for _, c := range contenders {
+			summary, err := c.summarize(i, options)
+			if err != nil {
+				return nil, err
+			}
+			result.Rows = append(result.Rows, evalRow{Name: c.name, Kind: "model", Seeds: len(c.rankings), Summary: summary})
+		}
+		for _, ceiling := range ceilings {
+			if ceiling.Summary.Protocol == ranks.Protocol {
+				result.Rows = append(result.Rows, evalRow{Name: ceiling.Name, Kind: "oracle", Summary: ceiling.Summary})
+			}
+		}
+		chance, err := ranks.Chance(options.K)
+		if err != nil {
+			return nil, err
+		}
+		result.Rows = append(result.Rows, evalRow{Name: "chance", Kind: "chance", Summary: chance})
+		results = append(results, result)
+	}
+	return results, nil
+}
+
+// summarize returns the contender's numbers in direction i: with bootstrap intervals for one model, over the seeds for
+// several.
+func (c contender) summarize(i int, options metric.Options) (metric.Summary, error) {
+	if len(c.rankings) == 1 {
+		return c.rankings[0].All()[i].Summarize(options)
+	}
+	single := options
+	single.Resamples = -1
+	var runs []metric.Summary
+	for _, ranking := range c.rankings {
+		summary, err := ranking.All()[i].Summarize(single)
+		if err != nil {
+			return metric.Summary{}, err
+		}
+		runs = append(runs, summary)
+	}
+	return metric.OverSeeds(runs, options.Confidence)
+}
+
+// compareAll tests every single model against the first.
+func compareAll(contenders []contender, options metric.Options) ([]comparison, error) {
+	var all []comparison
+	if options.Resamples < 0 || len(contenders[0].rankings) > 1 {
+		return nil, nil
+	}
+	for _, c := range contenders[1:] {
+		if len(c.rankings) > 1 {
+			continue
+		}
+		tests, err := compareRuns(contenders[0].name, contenders[0].rankings[0], c.name, c.rankings[0], options)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, tests...)
+	}
+	return all, nil
+}
+
+func (a *app) printEvaluation(result evalJSON) error {
+	a.out.Printf("%s: %s, %s, %s\n", terminal.Clean(result.Data.Name), terminal.Count(result.Data.Videos, "video", "videos"),
+		terminal.Count(result.Data.Captions, "caption", "captions"), result.Data.Sampling)
+	for _, direction := range result.Results {
+		a.out.Printf("\n%s\n", direction.Protocol.Title())
+		var table metric.Table
+		for _, row := range direction.Rows {
+			name := terminal.Clean(row.Name)
+			if row.Kind == "model" {
+				if row.Seeds > 1 {
+					name = fmt.Sprintf("%s (%d seeds)", name, row.Seeds)
+				}
+				a.out.Printf("\t%s\n", row.Summary.Line())
+			}
+			table.Rows = append(table.Rows, metric.Row{Name: name, Summary: row.Summary})
+		}
+		if err := table.Write(a.out, a.out.Width()); err != nil {
+			return err
+		}
+		for _, row := range direction.Rows {
+			if row.Kind == "model" && row.Summary.TiedQueries > 0 {
+				a.out.Printf("%s: %s tie with other candidates\n", terminal.Clean(row.Name), terminal.Count(row.Summary.TiedQueries, "query", "queries"))
+			}
+		}
+	}
+	if result.Confidence > 0 {
+		a.out.Printf("\n± is half the %g %% interval: over queries (bootstrap), over trainings where a row has several seeds\n", 100*result.Confidence)
+	}
+	a.printComparisons(result.Comparisons)
+	return nil
+}
+
+// writeSims writes a matrix where --save-sims says.
+func writeSims(path string, sims sightline.Matrix) error {
+	if strings.ToLower(filepath.Ext(path)) != ".npy" {
+		return usage("--save-sims "+path, "end the name in .npy", "similarities are saved as .npy")
+	}
+	return atomicfile.WriteFunc(path, func(w io.Writer) error {
+		return npy.Write(w, []int{sims.Rows, sims.Cols}, sims.Data)
+	})
+}

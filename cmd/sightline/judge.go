@@ -1,0 +1,261 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"sightline"
+	"sightline/feature/npy"
+	"sightline/internal/terminal"
+	"sightline/metric"
+)
+
+// judgeJSON is the contract of judge --json.
+type judgeJSON struct {
+	metric.Report
+	Comparisons []comparison `json:"comparisons,omitempty"`
+}
+
+// comparison is a paired test between two runs in one direction.
+type comparison struct {
+	Protocol    metric.Protocol     `json:"protocol"`
+	A           string              `json:"a"`
+	B           string              `json:"b"`
+	Differences []metric.Difference `json:"differences"`
+}
+
+// judging is how ranks become numbers; judge and eval share its flags.
+type judging struct {
+	ties       string
+	ks         []int
+	confidence float64
+	resamples  int
+	seed       uint64
+}
+
+func (j *judging) flags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&j.ties, "ties", metric.Average.String(), "where a tied item stands: average, optimistic, pessimistic, expected")
+	flags.IntSliceVar(&j.ks, "k", []int{1, 5, 10}, "cut-offs of recall")
+	flags.Float64Var(&j.confidence, "confidence", 0.95, "of the intervals")
+	flags.IntVar(&j.resamples, "resamples", 2000, "of the bootstrap and of the paired test; 0 for no intervals")
+	flags.Uint64Var(&j.seed, "resample-seed", 0, "seed of the resampling")
+}
+
+func (j *judging) options() (metric.Options, error) {
+	ties, err := metric.ParseTies(j.ties)
+	if err != nil {
+		return metric.Options{}, usage("--ties", "average, optimistic, pessimistic or expected", "%w", err)
+	}
+	if !(j.confidence > 0 && j.confidence < 1) {
+		return metric.Options{}, usage("--confidence", "0.95", "%v is not between 0 and 1", j.confidence)
+	}
+	if slices.Min(append(j.ks, 1)) < 1 || !slices.IsSorted(j.ks) || len(slices.Compact(slices.Clone(j.ks))) != len(j.ks) || len(j.ks) == 0 {
+		return metric.Options{}, usage("--k", "--k 1,5,10", "the cut-offs must be positive and rise")
+	}
+	resamples := j.resamples
+	if resamples == 0 {
+		resamples = -1
+	}
+	return metric.Options{Ties: ties, K: j.ks, Confidence: j.confidence, Resamples: resamples, Seed: j.seed}, nil
+}
+
+func (a *app) judgeCommand() *cobra.Command {
+	var how judging
+	var owners, compare string
+	var captions int
+	var transpose bool
+	cmd := &cobra.Command{
+		Use:   "judge SIMS.npy",
+		Short: "Score a similarity matrix made by anybody",
+		Long: `Judge ranks a similarity matrix [texts, videos] and prints R@K, median and mean rank
+in both directions, with bootstrap intervals and what chance would give.
+
+Text i describes video i unless told otherwise. Where a video has several captions,
+--captions-per-video says how many, grouped by video, or --owners names a file with
+the number of the video of each text, from 0: an .npy of integers, or one number a line.
+Tied scores share the average rank and are counted; NaN is an error.`,
+		Example: `  sightline judge sims.npy
+  sightline judge sims.npy --captions-per-video 20 --json
+  sightline judge ours.npy --compare theirs.npy      # paired test on the same queries
+  sightline judge sims.npy --ties optimistic --k 1,5,10,50`,
+		Args: operands(1, 1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			options, err := how.options()
+			if err != nil {
+				return err
+			}
+			sims, err := readSims(args[0], transpose)
+			if err != nil {
+				return err
+			}
+			owner, err := ownersOf(args[0], sims, owners, captions)
+			if err != nil {
+				return err
+			}
+			ranking, err := metric.Rank(sims, owner)
+			if err != nil {
+				return fmt.Errorf("judge %s: %w", args[0], err)
+			}
+			report, err := ranking.Report(options)
+			if err != nil {
+				return fmt.Errorf("judge %s: %w", args[0], err)
+			}
+			result := judgeJSON{Report: report}
+			if compare != "" {
+				other, err := readSims(compare, transpose)
+				if err != nil {
+					return err
+				}
+				against, err := metric.Rank(other, owner)
+				if err != nil {
+					return fmt.Errorf("judge %s: %w", compare, err)
+				}
+				if result.Comparisons, err = compareRuns(args[0], ranking, compare, against, options); err != nil {
+					return err
+				}
+			}
+			return a.print(result, func() error {
+				if err := report.Write(a.out, a.out.Width()); err != nil {
+					return err
+				}
+				a.printComparisons(result.Comparisons)
+				return nil
+			})
+		},
+	}
+	how.flags(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&owners, "owners", "", "file with the number of the video of each text")
+	flags.IntVar(&captions, "captions-per-video", 0, "texts are grouped by video, so many each")
+	flags.BoolVar(&transpose, "transpose", false, "the matrix is [videos, texts]")
+	flags.StringVar(&compare, "compare", "", "another matrix on the same queries, for a paired test")
+	cmd.MarkFlagsMutuallyExclusive("owners", "captions-per-video")
+	return cmd
+}
+
+// compareRuns tests in every direction whether run b differs from run a.
+func compareRuns(nameA string, a metric.Ranking, nameB string, b metric.Ranking, options metric.Options) ([]comparison, error) {
+	var comparisons []comparison
+	for i, ranks := range a.All() {
+		others := b.All()
+		if i >= len(others) {
+			break
+		}
+		differences, err := metric.Compare(ranks, others[i], options)
+		if err != nil {
+			return nil, fmt.Errorf("compare %s with %s: %w", nameA, nameB, err)
+		}
+		comparisons = append(comparisons, comparison{Protocol: ranks.Protocol, A: nameA, B: nameB, Differences: differences})
+	}
+	return comparisons, nil
+}
+
+func (a *app) printComparisons(comparisons []comparison) {
+	for _, c := range comparisons {
+		a.out.Printf("\n%s, %s − %s:\n", c.Protocol.Title(), terminal.Clean(c.B), terminal.Clean(c.A))
+		for _, difference := range c.Differences {
+			a.out.Printf("\t%v\n", difference)
+		}
+	}
+}
+
+// readSims reads a matrix of similarities from an .npy file.
+func readSims(path string, transpose bool) (sightline.Matrix, error) {
+	array, err := npy.ReadFile(path)
+	if err != nil {
+		return sightline.Matrix{}, &sightline.Error{
+			Kind: sightline.Failed, What: "read similarities", Err: err,
+			Try: "save them with numpy.save(path, sims), sims of shape [texts, videos]",
+		}
+	}
+	if len(array.Shape) != 2 || array.Len() == 0 {
+		return sightline.Matrix{}, &sightline.Error{
+			Kind: sightline.Failed, What: "read similarities " + path, Err: fmt.Errorf("the array has shape %v", array.Shape),
+			Try: "save a matrix of shape [texts, videos]",
+		}
+	}
+	sims := sightline.Matrix{Rows: array.Shape[0], Cols: array.Shape[1], Data: array.Float32s()}
+	if transpose {
+		sims = sims.T()
+	}
+	return sims, nil
+}
+
+// ownersOf returns the video of each text; nil where text i describes video i.
+func ownersOf(name string, sims sightline.Matrix, file string, captions int) ([]int, error) {
+	what := fmt.Sprintf("judge %s [%d, %d]", name, sims.Rows, sims.Cols)
+	switch {
+	case file != "":
+		owner, err := readOwners(file)
+		if err != nil {
+			return nil, err
+		}
+		if len(owner) != sims.Rows {
+			return nil, usage(what, "give one number for each row of the matrix", "%s names the videos of %d texts", file, len(owner))
+		}
+		return owner, nil
+	case captions > 0:
+		if captions*sims.Cols != sims.Rows {
+			return nil, usage(what, "name a file with --owners where the captions are not spread evenly",
+				"%d captions for each of %d videos are not %d texts", captions, sims.Cols, sims.Rows)
+		}
+		return metric.Owners(slices.Repeat([]int{captions}, sims.Cols)), nil
+	case sims.Rows == sims.Cols:
+		return nil, nil
+	case sims.Rows%sims.Cols == 0:
+		return nil, usage(what, fmt.Sprintf("sightline judge %s --captions-per-video %d, if the texts are grouped by video", name, sims.Rows/sims.Cols),
+			"which text describes which video is not known")
+	case sims.Cols%sims.Rows == 0:
+		return nil, usage(what, fmt.Sprintf("sightline judge %s --transpose, if its rows are videos", name), "there are fewer texts than videos")
+	}
+	return nil, usage(what, "name a file with the video of each text: --owners FILE", "which text describes which video is not known")
+}
+
+// readOwners reads whole numbers from an .npy file or from lines of text.
+func readOwners(path string) ([]int, error) {
+	fail := func(err error) ([]int, error) {
+		return nil, &sightline.Error{Kind: sightline.Failed, What: "read owners " + path, Err: err, Try: "write the number of each text's video, from 0, one a line"}
+	}
+	if strings.EqualFold(filepath.Ext(path), ".npy") {
+		array, err := npy.ReadFile(path)
+		if err != nil {
+			return fail(err)
+		}
+		switch array.Data.(type) {
+		case []int64, []uint64:
+			return array.Ints(), nil
+		}
+		return fail(errors.New("its elements are no whole numbers"))
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return fail(err)
+	}
+	defer file.Close()
+	var owners []int
+	lines := bufio.NewScanner(file)
+	for line := 1; lines.Scan(); line++ {
+		text := strings.TrimSpace(lines.Text())
+		if text == "" {
+			continue
+		}
+		owner, err := strconv.Atoi(text)
+		if err != nil {
+			return fail(fmt.Errorf("line %d: %q is no whole number", line, text))
+		}
+		owners = append(owners, owner)
+	}
+	if err := lines.Err(); err != nil {
+		return fail(err)
+	}
+	return owners, nil
+}

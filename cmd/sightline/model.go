@@ -1,0 +1,302 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"sightline"
+	"sightline/align"
+	"sightline/encoder/hub"
+	"sightline/encoder/tiny"
+	"sightline/internal/terminal"
+	"sightline/library"
+)
+
+func (a *app) modelCommand() *cobra.Command {
+	return family(&cobra.Command{
+		Use:   "model",
+		Short: "List models, look at one, make one serve",
+		Example: `  sightline model list
+  sightline model show runs/first
+  sightline model use runs/first`,
+	}, a.modelListCommand(), a.modelShowCommand(), a.modelUseCommand())
+}
+
+// modelJSON is a line of model list --json.
+type modelJSON struct {
+	Name    string           `json:"name"`
+	Kind    string           `json:"kind"` // "encoder" or "bundle"
+	Serving bool             `json:"serving"`
+	Dir     string           `json:"dir,omitempty"`
+	Space   *sightline.Space `json:"space,omitempty"` // of a bundle
+	About   string           `json:"about"`
+}
+
+func (a *app) modelListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List the encoders that are here and the archive's models",
+		Example: `  sightline model list
+  sightline model list --json | jq -r '.[] | select(.serving).name'`,
+		Args: operands(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := a.settings("", "")
+			if err != nil {
+				return err
+			}
+			models, err := listModels(cmd.Context(), s)
+			if err != nil {
+				return err
+			}
+			return a.print(models, func() error {
+				table := terminal.Table{Columns: []terminal.Column{{}, {Title: "name"}, {Title: "kind"}, {Title: "about", Shorten: true}}}
+				for _, m := range models {
+					mark := ""
+					if m.Serving {
+						mark = "*"
+					}
+					table.Row(mark, m.Name, m.Kind, m.About)
+				}
+				table.Write(a.out)
+				if slices.ContainsFunc(models, func(m modelJSON) bool { return m.Serving }) {
+					a.say("* serves the archive %s", terminal.Clean(s.Archive.Value))
+				}
+				return nil
+			})
+		},
+	}
+}
+
+// listModels returns the encoders at hand and the archive's bundles.
+func listModels(ctx context.Context, s settings) ([]modelJSON, error) {
+	serving, err := servingName(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	models := []modelJSON{{Name: tiny.Name, Kind: "encoder", About: "built in; knows only the rendered world"}}
+	cached, err := hub.Cached()
+	if err != nil {
+		return nil, err
+	}
+	for _, known := range cached {
+		models = append(models, modelJSON{Name: known.Name, Kind: "encoder", About: known.About})
+	}
+	entries, err := os.ReadDir(s.modelsDir())
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	for _, entry := range entries {
+		dir := filepath.Join(s.modelsDir(), entry.Name())
+		bundle, err := align.ReadBundle(dir)
+		if err != nil {
+			continue // not a model, or one whose copy was interrupted
+		}
+		models = append(models, modelJSON{Name: entry.Name(), Kind: "bundle", Dir: dir, Space: &bundle.Space, About: about(bundle)})
+	}
+	for i := range models {
+		models[i].Serving = models[i].Name == serving
+	}
+	if serving != "" && !slices.ContainsFunc(models, func(m modelJSON) bool { return m.Serving }) {
+		models = append(models, modelJSON{Name: serving, Kind: "encoder", Serving: true, About: "named by its folder, or no longer here"})
+	}
+	return models, nil
+}
+
+// about describes a bundle on one line.
+func about(b align.Bundle) string {
+	text := fmt.Sprintf("%s on %v", b.Head, b.Space.Video)
+	if b.OwnEncoder {
+		text += ", its own encoder"
+	}
+	return text
+}
+
+// servingName returns the name of the model that serves, "" where there is none.
+func servingName(ctx context.Context, s settings) (string, error) {
+	archive, err := library.Open(s.Archive.Value)
+	if err == nil {
+		defer archive.Close()
+		var serving library.Serving
+		if serving, err = archive.Serving(ctx); err == nil {
+			return serving.Model, nil
+		}
+	}
+	if sightline.KindOf(err) == sightline.NotReady {
+		return "", nil
+	}
+	return "", err
+}
+
+// shownJSON is the contract of model show --json.
+type shownJSON struct {
+	Dir        string       `json:"dir"`
+	Parameters int          `json:"parameters"`
+	Bytes      int64        `json:"bytes"`
+	Bundle     align.Bundle `json:"bundle"`
+}
+
+func (a *app) modelShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show MODEL",
+		Short: "Say what a model is and what its vectors mean",
+		Example: `  sightline model show runs/first
+  sightline model show first --json | jq .bundle.space`,
+		Args: operands(1, 1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			s, err := a.settings("", "")
+			if err != nil {
+				return err
+			}
+			dir, ok := s.findBundle(args[0])
+			if !ok {
+				return noBundle(args[0])
+			}
+			e, err := s.engine()
+			if err != nil {
+				return err
+			}
+			m, bundle, err := align.Open(e, dir)
+			if err != nil {
+				return err
+			}
+			bytes, err := sizeOf(dir)
+			if err != nil {
+				return err
+			}
+			shown := shownJSON{Dir: dir, Parameters: m.Weights.Count(), Bytes: bytes, Bundle: bundle}
+			return a.print(shown, func() error {
+				for _, line := range [][2]string{
+					{"name", bundle.Name}, {"folder", dir}, {"head", bundle.Head},
+					{"video", bundle.Space.Video.String()}, {"text", bundle.Space.Text.String()}, {"weights", bundle.Space.Head.String()},
+					{"pixels", bundle.Space.Preprocess}, {"trained on", bundle.Space.Sampling},
+					{"parameters", terminal.Thousands(shown.Parameters)}, {"size", terminal.Bytes(shown.Bytes)},
+				} {
+					a.out.Printf("%-11s %s\n", line[0], terminal.Clean(line[1]))
+				}
+				return nil
+			})
+		},
+	}
+}
+
+func noBundle(name string) error {
+	return usage(fmt.Sprintf("find model %q", name), "sightline model list shows the archive's models; the folder of a finished training run is a model too",
+		"there is no folder of that name with a model, and none in the archive")
+}
+
+// sizeOf returns the bytes of the files below a folder.
+func sizeOf(dir string) (int64, error) {
+	var total int64
+	err := filepath.WalkDir(dir, func(_ string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil {
+			total += info.Size()
+		}
+		return err
+	})
+	return total, err
+}
+
+// usedJSON is the contract of model use --json.
+type usedJSON struct {
+	Archive string          `json:"archive"`
+	Model   string          `json:"model"`
+	Space   sightline.Space `json:"space"`
+}
+
+func (a *app) modelUseCommand() *cobra.Command {
+	var name, encoder string
+	cmd := &cobra.Command{
+		Use:   "use MODEL",
+		Short: "Make a model the one that serves the archive",
+		Long: `Use copies a trained model into the archive, builds the index of its space beside the one that
+serves, and swaps when every video is in it. Features are reused where the encoder is the same.
+Until then searches go on as before; interrupted, the same command goes on.
+
+MODEL is a training run's folder, a bundle, a name of the archive's models, or an encoder to
+be used untrained.`,
+		Example: `  sightline model use runs/first
+  sightline model use runs/first --name calm-2
+  sightline model use clip`,
+		Args: operands(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			s, err := a.settings(encoder, "")
+			if err != nil {
+				return err
+			}
+			e, err := s.engine()
+			if err != nil {
+				return err
+			}
+			m, err := s.openModel(e, args[0])
+			if err != nil {
+				return err
+			}
+			archive, err := library.Create(s.Archive.Value, library.Settings{})
+			if err != nil {
+				return err
+			}
+			defer archive.Close()
+			if m.dir != "" {
+				if m.name, err = bringModel(archive.ModelsDir(), m, name); err != nil {
+					return err
+				}
+			}
+			bar := a.bar("Building the index")
+			err = archive.Adopt(ctx, m.library(), showProgress(bar))
+			bar.Close()
+			if err != nil {
+				return err
+			}
+			return a.print(usedJSON{archive.Dir(), m.name, archive.IndexSpace(m.library())}, func() error {
+				a.out.Printf("%s serves %s\n", terminal.Clean(m.name), terminal.Clean(archive.Dir()))
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "", "name of the model in the archive (default its own)")
+	a.encoderFlag(cmd, &encoder)
+	return cmd
+}
+
+// bringModel copies a bundle into the archive's models, whole or not at all, and returns its name there.
+func bringModel(models string, m model, name string) (string, error) {
+	if name == "" {
+		name = m.name
+		if filepath.Dir(m.dir) == models {
+			name = filepath.Base(m.dir)
+		}
+	}
+	if name == tiny.Name || slices.Contains(modelNames(), name) || name == untrained || name != filepath.Base(name) || name[0] == '.' {
+		return "", usage("--name "+name, "--name my-model", "a model in an archive cannot have this name")
+	}
+	target := filepath.Join(models, name)
+	switch there, err := align.ReadBundle(target); {
+	case err == nil && there.Space == m.bundle.Space:
+		return name, nil
+	case err == nil:
+		return "", usage("use model "+m.dir, "give it another name: --name "+name+"-2", "the archive has another model called %s", name)
+	}
+	if err := os.MkdirAll(models, 0o777); err != nil {
+		return "", err
+	}
+	unfinished, err := os.MkdirTemp(models, ".copy-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(unfinished)
+	if err := os.CopyFS(unfinished, os.DirFS(m.dir)); err != nil {
+		return "", err
+	}
+	return name, os.Rename(unfinished, target)
+}

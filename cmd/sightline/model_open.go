@@ -1,0 +1,184 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"sightline"
+	"sightline/align"
+	"sightline/align/meanpool"
+	"sightline/encoder/clip"
+	"sightline/encoder/hub"
+	"sightline/encoder/tiny"
+	"sightline/engine"
+	"sightline/library"
+	"sightline/search"
+	"sightline/train"
+)
+
+// untrained is the name under which an encoder's own quality, without a trained head, is asked for.
+const untrained = "untrained"
+
+// model is an aligned model together with the encoders that feed it.
+type model struct {
+	name     string
+	align    *align.Model
+	encoders train.Encoders
+	bundle   align.Bundle // zero for an encoder used as it is
+	dir      string       // of the bundle
+}
+
+// onWorldOnly tells whether the model sees through the built-in encoder, which knows the rendered world and nothing else.
+func (m model) onWorldOnly() bool {
+	return m.encoders.Frames.ID().Name == tiny.Name && !m.bundle.OwnEncoder
+}
+
+// library returns the model as an archive needs it.
+func (m model) library() library.Model {
+	return library.Model{
+		Name: m.name, Encoder: m.encoders.Frames, Text: m.encoders.Texts.ID(), Head: m.bundle.Space.Head,
+		Recall: search.Recall(m.align),
+	}
+}
+
+// openEncoders opens the encoder called name: the built-in one, a model that was fetched, or one in a folder.
+func openEncoders(e *engine.Engine, name string) (train.Encoders, error) {
+	if name == tiny.Name {
+		return tinyEncoders(tiny.Embedded(e))
+	}
+	dir := name
+	if known := slices.ContainsFunc(hub.Models, func(m hub.Model) bool { return m.Name == name }); known || !isDir(name) {
+		found, err := hub.Find(name)
+		if err != nil {
+			return train.Encoders{}, err
+		}
+		dir = found
+	}
+	if _, err := os.Stat(filepath.Join(dir, "vocabulary.txt")); err == nil { // what only the tiny encoder has
+		return tinyEncoders(tiny.Open(e, dir))
+	}
+	encoder, err := clip.Open(e, dir)
+	if err != nil {
+		return train.Encoders{}, err
+	}
+	return train.Encoders{Frames: encoder, Texts: encoder}, nil
+}
+
+func tinyEncoders(encoder *tiny.Encoder, err error) (train.Encoders, error) {
+	if err != nil {
+		return train.Encoders{}, err
+	}
+	return train.Encoders{Frames: encoder, Texts: encoder, Tiny: encoder}, nil
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// openUntrained returns an encoder as a model: the mean of its frame vectors against its sentence vector.
+func openUntrained(e *engine.Engine, name string) (model, error) {
+	encoders, err := openEncoders(e, name)
+	if err != nil {
+		return model{}, err
+	}
+	tower := align.Stored{VideoDim: encoders.Frames.FrameDim(), TextDim: encoders.Texts.TextDim()}
+	if tower.VideoDim != tower.TextDim {
+		return model{}, usage("use encoder "+name+" untrained", "train a head first: sightline train",
+			"its frame vectors are %d wide and its sentence vectors %d", tower.VideoDim, tower.TextDim)
+	}
+	m, err := align.New(e, tower, meanpool.Head{}, 0)
+	if err != nil {
+		return model{}, err
+	}
+	if isDir(name) {
+		if name, err = filepath.Abs(name); err != nil {
+			return model{}, err
+		}
+	}
+	return model{name: name, align: m, encoders: encoders}, nil
+}
+
+// encoderOf opens the encoder with the given weights, wherever it is: built in, or among the models that were fetched.
+func encoderOf(e *engine.Engine, id sightline.ModelID) (train.Encoders, error) {
+	if id.Name == tiny.Name {
+		return openEncoders(e, tiny.Name)
+	}
+	cached, err := hub.Cached()
+	if err != nil {
+		return train.Encoders{}, err
+	}
+	for _, candidate := range cached {
+		encoders, err := openEncoders(e, candidate.Name)
+		if err == nil && encoders.Frames.ID() == id {
+			return encoders, nil
+		}
+	}
+	return train.Encoders{}, &sightline.Error{
+		Kind: sightline.NotReady, What: "find encoder " + id.String(), Err: errors.New("none of the models that were fetched has these weights"),
+		Try: "sightline fetch clip, or name its folder: --encoder FOLDER",
+	}
+}
+
+// openBundle opens a model at rest on the encoder it was trained with, which a person may have to name.
+func openBundle(e *engine.Engine, dir string, asked setting) (model, error) {
+	m, bundle, err := align.Open(e, dir)
+	if err != nil {
+		return model{}, err
+	}
+	opened := model{name: bundle.Name, align: m, bundle: bundle, dir: dir}
+	switch {
+	case bundle.OwnEncoder:
+		opened.encoders, err = tinyEncoders(tiny.Open(e, align.EncoderDir(dir)))
+	case asked.From == "flag":
+		opened.encoders, err = openEncoders(e, asked.Value)
+	default:
+		opened.encoders, err = encoderOf(e, bundle.Space.Video)
+	}
+	if err != nil {
+		return model{}, fmt.Errorf("open model %s: %w", bundle.Name, err)
+	}
+	frames := opened.encoders.Frames
+	if err := bundle.Accepts(frames.ID(), opened.encoders.Texts.ID(), frames.Preprocess()); err != nil {
+		return model{}, &sightline.Error{
+			Kind: sightline.Usage, What: "open model " + dir, Err: err,
+			Try: "leave --encoder out, or name the encoder that the model was trained on",
+		}
+	}
+	return opened, nil
+}
+
+// findBundle returns the folder of the bundle called name: a folder, the folder of a training run, or a name in the
+// archive's models. It is false when there is none.
+func (s settings) findBundle(name string) (string, bool) {
+	for _, dir := range []string{name, filepath.Join(name, runModel), filepath.Join(s.modelsDir(), name)} {
+		if _, err := align.ReadBundle(dir); err == nil {
+			return dir, true
+		}
+	}
+	return "", false
+}
+
+// modelsDir returns where the archive in force keeps its models.
+func (s settings) modelsDir() string { return filepath.Join(s.Archive.Value, "models") }
+
+// openModel opens the model called name: a bundle, or an encoder as it is.
+func (s settings) openModel(e *engine.Engine, name string) (model, error) {
+	if name == untrained {
+		return openUntrained(e, s.Encoder.Value)
+	}
+	if dir, ok := s.findBundle(name); ok {
+		return openBundle(e, dir, s.Encoder)
+	}
+	m, err := openUntrained(e, name)
+	if sightline.KindOf(err) == sightline.Usage {
+		return model{}, &sightline.Error{
+			Kind: sightline.Usage, What: fmt.Sprintf("find model %q", name), Err: err,
+			Try: "sightline model list shows what there is; the folder of a finished training run is a model too",
+		}
+	}
+	return m, err
+}
