@@ -52,7 +52,7 @@ var Methods = []Method{
 	}},
 }
 
-// Domains are where models are tested: all are trained on the first.
+// domains are where models are tested: all are trained on the first.
 var domains = []struct {
 	domain string
 	name   string
@@ -81,17 +81,18 @@ type Row struct {
 	Summary metric.Summary `json:"summary"`
 }
 
-// Test compares a method with the first on the same queries, ranks averaged over seeds by pooling them.
+// Test compares the first seed of a method with the first method on the same queries.
 type Test struct {
 	Method      string              `json:"method"`
 	Against     string              `json:"against"`
 	Differences []metric.Difference `json:"differences"`
 }
 
-// Stage is told what is being done: a training step, or a stretch of encoding.
+// Stage says what is being done and how far it is.
 type Stage struct {
 	What     string
-	Training *train.Progress // nil outside training
+	Done, Of int
+	Loss     float64 // of the last training step; 0 outside training
 }
 
 // Retrieval runs the plan and writes results.json and table.md into its folder.
@@ -157,8 +158,8 @@ func prepare(ctx context.Context, e *engine.Engine, encoder *tiny.Encoder, plan 
 	job, records, err := train.Prepare(ctx, config, train.Setting{
 		Engine: e, Dir: dir,
 		Encoders: train.Encoders{Frames: encoder, Texts: encoder, Tiny: encoder},
-		Progress: func(p train.Progress) { report(Stage{What: config.Name, Training: &p}) },
-		Encoding: func(name string, done, of int) { report(Stage{What: fmt.Sprintf("encode %s %d/%d", name, done, of)}) },
+		Progress: func(p train.Progress) { report(Stage{"Training " + config.Name, p.Step, p.Steps, p.Loss}) },
+		Encoding: func(name string, done, of int) { report(Stage{"Encoding " + name, done, of, 0}) },
 	})
 	if err != nil {
 		return trained{}, err
@@ -203,8 +204,8 @@ func judge(ctx context.Context, plan Plan, domain, title string, models map[stri
 	rankings := map[string][]metric.Ranking{}
 	for _, method := range Methods {
 		for i, m := range models[method.Name] {
-			report(Stage{What: fmt.Sprintf("test %s, seed %d on %s", method.Name, i+1, split.Name)})
-			ranking, err := rank(ctx, split, m)
+			label := fmt.Sprintf("Testing %s, seed %d, on %s", method.Name, i+1, domain)
+			ranking, err := rank(ctx, split, m, func(_ string, done, of int) { report(Stage{label, done, of, 0}) })
 			if err != nil {
 				return nil, err
 			}
@@ -246,8 +247,9 @@ func judge(ctx context.Context, plan Plan, domain, title string, models map[stri
 }
 
 // rank scores a split with a model and ranks the scores.
-func rank(ctx context.Context, split *corpus.Corpus, m trained) (metric.Ranking, error) {
-	data, err := train.StoredPairs(ctx, split, train.Setting{Encoders: train.Encoders{Frames: m.encoder, Texts: m.encoder}}, frames)
+func rank(ctx context.Context, split *corpus.Corpus, m trained, report func(name string, done, of int)) (metric.Ranking, error) {
+	setting := train.Setting{Encoders: train.Encoders{Frames: m.encoder, Texts: m.encoder}, Encoding: report}
+	data, err := train.StoredPairs(ctx, split, setting, frames)
 	if err != nil {
 		return metric.Ranking{}, err
 	}
