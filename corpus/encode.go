@@ -66,6 +66,43 @@ func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, n int,
 	return all, ctx.Err()
 }
 
+// MaxPictures bounds the bytes of pictures that Pictures holds in memory.
+const MaxPictures = 4 << 30
+
+// Pictures returns a function that gives n uniformly sampled frames of any video, again and again, as training end to end
+// asks for them. Videos in files are decoded once, now, and held in memory; rendered ones are drawn when asked for.
+func (c *Corpus) Pictures(ctx context.Context, n, size int, progress func(done int)) (func(ctx context.Context, video int) ([]sightline.Frame, error), error) {
+	if c.Rendered {
+		return func(ctx context.Context, video int) ([]sightline.Frame, error) { return c.Frames(ctx, video, n, size) }, nil
+	}
+	held := make([][]sightline.Frame, len(c.Set.Videos))
+	all := make([]int, len(held))
+	for i := range all {
+		all[i] = i
+	}
+	done, bytes := 0, 0
+	for decoded := range c.decode(ctx, all, n, size) {
+		if decoded.err != nil {
+			return nil, fmt.Errorf("decode %s: %w", c.Name, decoded.err)
+		}
+		held[decoded.video] = decoded.frames
+		for _, frame := range decoded.frames {
+			bytes += len(frame.RGB)
+		}
+		if bytes > MaxPictures {
+			return nil, &sightline.Error{
+				Kind: sightline.Usage, What: "decode " + c.Name,
+				Err: fmt.Errorf("the pictures of %d of %d videos fill %d GiB already", done+1, len(held), MaxPictures>>30),
+				Try: "train on stored features (tower.kind: stored), or with a smaller data.frames",
+			}
+		}
+		if done++; progress != nil {
+			progress(done)
+		}
+	}
+	return func(ctx context.Context, video int) ([]sightline.Frame, error) { return held[video], ctx.Err() }, ctx.Err()
+}
+
 // spans gives every frame the time until the next, and the last the time until the end of the video.
 func spans(frames []sightline.Frame, duration float64) []sightline.Span {
 	spans := make([]sightline.Span, len(frames))

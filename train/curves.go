@@ -42,7 +42,7 @@ func (r Record) draw(path string) error {
 	recalls.X.Label.Text = "epoch"
 	recalls.Y.Label.Text = "recall %"
 	recalls.Y.Min, recalls.Y.Max = 0, 100
-	recalls.Legend.Top = true
+	losses.Legend.Top = true
 	colors := []color.Color{color.RGBA{214, 39, 40, 255}, color.RGBA{44, 160, 44, 255}, color.RGBA{148, 103, 189, 255}}
 	for k, name := range []string{"R@1", "R@5", "R@10"} {
 		line := make(plotter.XYs, len(r.Validations))

@@ -33,6 +33,15 @@ type Setting struct {
 	Encoding func(corpus string, done, of int) // told while features are made; may be nil
 }
 
+// progress returns what tells the setting how many videos of a split are done.
+func (s Setting) progress(c *corpus.Corpus) func(done int) {
+	return func(done int) {
+		if s.Encoding != nil {
+			s.Encoding(c.Name, done, len(c.Set.Videos))
+		}
+	}
+}
+
 // Prepare opens the splits of a run, encodes what is missing and builds the model.
 func Prepare(ctx context.Context, config Config, setting Setting) (Job, []DataRecord, error) {
 	if err := config.Check(); err != nil {
@@ -137,8 +146,9 @@ func pairs(ctx context.Context, c *corpus.Corpus, config Config, setting Setting
 		if setting.Encoders.Tiny != nil {
 			size = setting.Encoders.Tiny.Config.Side
 		}
-		data.Frames = func(ctx context.Context, i int) ([]sightline.Frame, error) {
-			return c.Frames(ctx, i, config.Data.Frames, size)
+		var err error
+		if data.Frames, err = c.Pictures(ctx, config.Data.Frames, size, setting.progress(c)); err != nil {
+			return Pairs{}, err
 		}
 	} else {
 		var err error
@@ -165,12 +175,7 @@ func texts(c *corpus.Corpus) Pairs {
 // StoredPairs returns a split with features of n frames a video and text vectors, from the setting's encoders and store.
 func StoredPairs(ctx context.Context, c *corpus.Corpus, setting Setting, n int) (Pairs, error) {
 	data := texts(c)
-	progress := func(done int) {
-		if setting.Encoding != nil {
-			setting.Encoding(c.Name, done, len(c.Set.Videos))
-		}
-	}
-	features, err := c.Encode(ctx, setting.Encoders.Frames, n, setting.Store, progress)
+	features, err := c.Encode(ctx, setting.Encoders.Frames, n, setting.Store, setting.progress(c))
 	if err != nil {
 		return Pairs{}, err
 	}

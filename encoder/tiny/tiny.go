@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"math/bits"
 	"os"
 	"path/filepath"
 	"strings"
@@ -177,7 +178,7 @@ func (e *Encoder) FrameDim() int { return e.Config.Dim }
 // TextDim returns the width of sentence vectors.
 func (e *Encoder) TextDim() int { return e.Config.Dim }
 
-// Work is cut into blocks of these sizes; the last one is filled up, so that one shape is compiled.
+// Work is cut into blocks of at most these sizes, powers of two.
 const (
 	frameBlock = 64
 	textBlock  = 64
@@ -187,7 +188,7 @@ const (
 func (e *Encoder) EncodeFrames(ctx context.Context, frames []sightline.Frame) (sightline.Matrix, error) {
 	return e.blocks(ctx, len(frames), frameBlock, func(from, to int) ([]float32, error) {
 		patches := e.Config.Patches(frames[from:to])
-		shape := e.Config.PatchShape(size(to-from, frameBlock))
+		shape := e.Config.PatchShape(size(to - from))
 		full := make([]float32, shape[0]*shape[1]*shape[2])
 		copy(full, patches)
 		out, err := e.image.Run(engine.Floats(full, shape...))
@@ -202,7 +203,7 @@ func (e *Encoder) EncodeFrames(ctx context.Context, frames []sightline.Frame) (s
 func (e *Encoder) EncodeTexts(ctx context.Context, texts []string) (sightline.Matrix, error) {
 	length := e.Config.TextLength
 	return e.blocks(ctx, len(texts), textBlock, func(from, to int) ([]float32, error) {
-		n := size(to-from, textBlock)
+		n := size(to - from)
 		ids := make([]int32, 0, n*length)
 		for _, text := range texts[from:to] {
 			ids = append(ids, e.Vocabulary.IDs(text, length)...)
@@ -218,13 +219,8 @@ func (e *Encoder) EncodeTexts(ctx context.Context, texts []string) (sightline.Ma
 	})
 }
 
-// size returns how many items a block of n is filled up to: one query is not made to pay for a whole block.
-func size(n, block int) int {
-	if n == 1 {
-		return 1
-	}
-	return block
-}
+// size returns how many items a block of n is filled up to: the next power of two, so that few shapes are compiled.
+func size(n int) int { return 1 << bits.Len(uint(n-1)) }
 
 // blocks encodes n items block by block and joins the rows.
 func (e *Encoder) blocks(ctx context.Context, n, block int, encode func(from, to int) ([]float32, error)) (sightline.Matrix, error) {
