@@ -11,7 +11,6 @@ import (
 
 	"sightline"
 	"sightline/encoder/tiny"
-	"sightline/engine"
 	"sightline/internal/terminal"
 	"sightline/library"
 )
@@ -47,11 +46,11 @@ change, or --retry is given.`,
 			if err != nil {
 				return err
 			}
-			e, err := s.engine()
+			o, err := s.opener()
 			if err != nil {
 				return err
 			}
-			if err := ready(ctx, s, e); err != nil {
+			if err := ready(ctx, o); err != nil {
 				return err
 			}
 			var wanted library.Settings
@@ -64,7 +63,7 @@ change, or --retry is given.`,
 				return err
 			}
 			defer archive.Close()
-			m, err := servingModel(ctx, archive, s, e)
+			m, err := servingModel(ctx, archive, o)
 			if err != nil {
 				return err
 			}
@@ -166,8 +165,8 @@ func (a *app) printRefusals(mark string, style terminal.Style, refusals []librar
 
 // ready returns an error when a new archive could not be filled because its encoder is not there, before anything is
 // created.
-func ready(ctx context.Context, s settings, e *engine.Engine) error {
-	archive, err := library.Open(s.Archive.Value)
+func ready(ctx context.Context, o *opener) error {
+	archive, err := library.Open(o.Archive.Value)
 	if err == nil {
 		defer archive.Close()
 		if _, err = archive.Serving(ctx); err == nil {
@@ -177,7 +176,7 @@ func ready(ctx context.Context, s settings, e *engine.Engine) error {
 	if sightline.KindOf(err) != sightline.NotReady {
 		return err
 	}
-	_, err = openEncoders(e, s.Encoder.Value)
+	_, err = o.encoders(o.Encoder.Value)
 	return err
 }
 
@@ -185,36 +184,32 @@ func ready(ctx context.Context, s settings, e *engine.Engine) error {
 //
 // An encoder that was typed must be the archive's. The built-in one must have been asked for, whatever the archive says:
 // it knows the rendered world only, and nobody should meet nonsense in silence.
-func servingModel(ctx context.Context, archive *library.Archive, s settings, e *engine.Engine) (model, error) {
+func servingModel(ctx context.Context, archive *library.Archive, o *opener) (model, error) {
 	serving, err := archive.Serving(ctx)
 	if sightline.KindOf(err) == sightline.NotReady {
-		return openUntrained(e, s.Encoder.Value)
+		return o.untrained(o.Encoder.Value)
 	}
 	if err != nil {
 		return model{}, err
 	}
-	within := s
-	if s.Encoder.From != "flag" {
-		within.Encoder = setting{}
-	}
-	m, err := within.openModel(e, serving.Model)
+	m, err := o.model(serving.Model)
 	if err != nil {
 		return model{}, fmt.Errorf("archive %s: %w", archive.Dir(), err)
 	}
-	if m.onWorldOnly() && !(s.Encoder.asked() && s.Encoder.Value == tiny.Name) {
+	if m.onWorldOnly() && !(o.Encoder.asked() && o.Encoder.Value == tiny.Name) {
 		return model{}, &sightline.Error{
 			Kind: sightline.NotReady, What: "archive " + archive.Dir(),
 			Err: fmt.Errorf("it is searched with %s on the built-in encoder, which knows only the rendered world and talks nonsense about real videos", m.name),
 			Try: "sightline fetch clip, then sightline model use clip; or say --encoder tiny if the rendered world is what you want",
 		}
 	}
-	if s.Encoder.From == "flag" {
-		asked, err := openEncoders(e, s.Encoder.Value)
+	if o.Encoder.From == "flag" {
+		asked, err := o.encoders(o.Encoder.Value)
 		if err != nil {
 			return model{}, err
 		}
 		if asked.Frames.ID() != m.encoders.Frames.ID() {
-			return model{}, usage("--encoder "+s.Encoder.Value, "leave --encoder out, or change the archive's model: sightline model use "+s.Encoder.Value,
+			return model{}, usage("--encoder "+o.Encoder.Value, "leave --encoder out, or change the archive's model: sightline model use "+o.Encoder.Value,
 				"the archive %s is searched with %s on %v", archive.Dir(), m.name, m.encoders.Frames.ID())
 		}
 	}

@@ -14,8 +14,9 @@ import (
 
 func (a *app) benchCommand() *cobra.Command {
 	return family(&cobra.Command{
-		Use:   "bench",
-		Short: "Measure methods against one another on the rendered world",
+		Use:     "bench",
+		Short:   "Measure methods against one another on the rendered world",
+		Example: "  sightline bench retrieval --out build/tables",
 	}, a.benchRetrievalCommand())
 }
 

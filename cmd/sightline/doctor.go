@@ -126,12 +126,12 @@ func (d *doctor) look(ctx context.Context, encoderName string) {
 	d.settings = s
 	d.checkFFmpeg(ctx)
 	frames := d.checkDecoding(ctx)
-	e, err := s.engine()
+	o, err := s.opener()
 	if err != nil {
 		d.add(failed("backend", err))
 	} else {
-		d.add(ok("backend", "%s", e.Name()))
-		d.checkEncoder(ctx, e, frames)
+		d.add(ok("backend", "%s", o.engine.Name()))
+		d.checkEncoder(ctx, o, frames)
 	}
 	d.checkArchive(ctx)
 	d.checkDisk("disk of the archive", s.Archive.Value)
@@ -219,9 +219,9 @@ func (d *doctor) checkDecoding(ctx context.Context) []sightline.Frame {
 	return frames
 }
 
-func (d *doctor) checkEncoder(ctx context.Context, e *engine.Engine, frames []sightline.Frame) {
+func (d *doctor) checkEncoder(ctx context.Context, o *opener, frames []sightline.Frame) {
 	const name = "encoder"
-	encoders, err := openEncoders(e, d.settings.Encoder.Value)
+	encoders, err := o.encoders(d.settings.Encoder.Value)
 	switch {
 	case err != nil && sightline.KindOf(err) == sightline.NotReady && !d.settings.Encoder.asked():
 		c := failed(name, err)
@@ -229,7 +229,7 @@ func (d *doctor) checkEncoder(ctx context.Context, e *engine.Engine, frames []si
 		c.Try += "; until then only the rendered world can be searched, with --encoder tiny"
 		d.add(c)
 		if d.predicting {
-			d.encoder = standIn(e, d.settings.Encoder.Value)
+			d.encoder = standIn(o.engine, d.settings.Encoder.Value)
 		}
 	case err != nil:
 		d.add(failed(name, err))

@@ -59,19 +59,19 @@ may be named as well. --export writes the features as .npz or .npy files for Pyt
 			if err != nil {
 				return err
 			}
-			e, err := s.engine()
+			o, err := s.opener()
 			if err != nil {
 				return err
 			}
-			encoders, err := openEncoders(e, s.Encoder.Value)
+			encoders, err := o.encoders(s.Encoder.Value)
 			if err != nil {
 				return err
 			}
-			bar := a.bar("Encoding")
+			progress := series{start: a.bar}
 			all, err := data.Encode(ctx, encoders.Frames, frames, s.store(), func(done int) {
-				bar.Set(float64(done), float64(len(data.Set.Videos)), fmt.Sprintf("%d of %s", done, terminal.Count(len(data.Set.Videos), "video", "videos")))
+				progress.encoding(data.Name, done, len(data.Set.Videos))
 			})
-			bar.Close()
+			progress.close()
 			if err != nil {
 				return err
 			}
@@ -105,7 +105,7 @@ may be named as well. --export writes the features as .npz or .npy files for Pyt
 	}
 	flags := cmd.Flags()
 	a.encoderFlag(cmd, &encoder)
-	flags.IntVar(&frames, "frames", 8, "uniform frames a video")
+	flags.IntVar(&frames, "frames", usualFrames, "uniform frames a video")
 	flags.StringVar(&features, "features", "", "folder of stored features (default below the XDG cache home)")
 	flags.StringVar(&export, "export", "", "write arrays for Python into this folder")
 	flags.StringVar(&format, "format", "npz", "of the exported arrays: npz (with timestamps) or npy")

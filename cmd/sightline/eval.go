@@ -1,17 +1,17 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"sightline"
-	"sightline/align"
 	"sightline/corpus"
-	"sightline/engine"
 	"sightline/feature/npy"
 	"sightline/internal/atomicfile"
 	"sightline/internal/terminal"
@@ -45,7 +45,8 @@ type evalRow struct {
 // contender is a line of the table to be: one method and the models that were trained by it.
 type contender struct {
 	name     string
-	models   []string
+	names    []string
+	models   []model
 	rankings []metric.Ranking
 }
 
@@ -78,7 +79,7 @@ first. NAME=MODEL,MODEL,… is one method trained from several seeds: mean and i
 			if err != nil {
 				return err
 			}
-			if saveSims != "" && (len(contenders) > 1 || len(contenders[0].models) > 1) {
+			if saveSims != "" && (len(contenders) > 1 || len(contenders[0].names) > 1) {
 				return usage("--save-sims", "name one model", "there is a matrix for every model")
 			}
 			s, err := a.settings(encoder, features)
@@ -89,14 +90,21 @@ first. NAME=MODEL,MODEL,… is one method trained from several seeds: mean and i
 			if err != nil {
 				return err
 			}
-			e, err := s.engine()
+			o, err := s.opener()
 			if err != nil {
 				return err
 			}
-			judge := evaluation{app: a, settings: s, engine: e, split: split, frames: frames}
+			if err := openAll(contenders, o); err != nil {
+				return err
+			}
+			if frames == 0 {
+				frames = contenders[0].models[0].frames()
+			}
+			judge := evaluation{app: a, opener: o, split: split, frames: frames}
 			for i := range contenders {
-				for _, name := range contenders[i].models {
-					sims, err := judge.score(cmd, name)
+				for j, m := range contenders[i].models {
+					name := contenders[i].names[j]
+					sims, err := judge.score(cmd.Context(), m)
 					if err != nil {
 						return err
 					}
@@ -112,7 +120,7 @@ first. NAME=MODEL,MODEL,… is one method trained from several seeds: mean and i
 					contenders[i].rankings = append(contenders[i].rankings, ranking)
 				}
 			}
-			result := evalJSON{Backend: e.Name(), Data: train.DataRecord{
+			result := evalJSON{Backend: o.engine.Name(), Data: train.DataRecord{
 				Role: "test", Name: split.Name, Hash: split.Hash(), Videos: len(split.Set.Videos), Captions: len(split.Set.Captions),
 				Sampling: corpus.Sampling(frames), Decoder: split.Decoder(cmd.Context()),
 			}}
@@ -132,7 +140,7 @@ first. NAME=MODEL,MODEL,… is one method trained from several seeds: mean and i
 	flags.StringArrayVar(&models, "model", nil, "model to measure; may be given again (needed)")
 	flags.StringVar(&data, "data", "", "file of pairs, or a rendered split such as world:A/base/test (needed)")
 	a.encoderFlag(cmd, &encoder)
-	flags.IntVar(&frames, "frames", 8, "uniform frames a video")
+	flags.IntVar(&frames, "frames", 0, "uniform frames a video (default those of the first model's training, else 8)")
 	flags.StringVar(&features, "features", "", "folder of stored features (default below the XDG cache home)")
 	flags.StringVar(&saveSims, "save-sims", "", "write the similarities [texts, videos] to an .npy file")
 	how.flags(cmd)
@@ -152,11 +160,11 @@ func parseContenders(values []string) ([]contender, error) {
 		if !named {
 			name, list = value, value
 		}
-		c := contender{name: name, models: []string{list}}
+		c := contender{name: name, names: []string{list}}
 		if named {
-			c.models = strings.Split(list, ",")
+			c.names = strings.Split(list, ",")
 		}
-		for _, m := range append(c.models, name) {
+		for _, m := range append(slices.Clone(c.names), name) {
 			if m == "" {
 				return nil, usage("--model "+value, "--model runs/first, or --model adapters=runs/s1,runs/s2", "a name is empty")
 			}
@@ -166,47 +174,55 @@ func parseContenders(values []string) ([]contender, error) {
 	return contenders, nil
 }
 
-// evaluation scores models on one split. What the encoders make of it is kept from one model to the next.
-type evaluation struct {
-	app      *app
-	settings settings
-	engine   *engine.Engine
-	split    *corpus.Corpus
-	frames   int
+// openAll opens the models of all contenders, so that a name that is wrong is told before any work is done.
+func openAll(contenders []contender, o *opener) error {
+	for i := range contenders {
+		for _, name := range contenders[i].names {
+			m, err := o.model(name)
+			if err != nil {
+				return err
+			}
+			contenders[i].models = append(contenders[i].models, m)
+		}
+	}
+	return nil
+}
 
-	encoded sightline.Space // what pairs holds
+// frames returns how many frames a video the model was trained on; the field's usual number where that is not known.
+func (m model) frames() int {
+	var n int
+	if _, err := fmt.Sscanf(m.bundle.Space.Sampling, "uniform-%d", &n); err != nil || n < 1 {
+		return usualFrames
+	}
+	return n
+}
+
+// usualFrames is how many uniform frames a video stand for it where nothing else was said.
+const usualFrames = 8
+
+// evaluation scores models on one split. What an encoder made of it is kept from one model to the next.
+type evaluation struct {
+	app    *app
+	opener *opener
+	split  *corpus.Corpus
+	frames int
+
+	encoded sightline.ModelID // whose features pairs holds
 	pairs   train.Pairs
 }
 
 // score returns the similarities that a model gives to the split.
-func (v *evaluation) score(cmd *cobra.Command, name string) (sightline.Matrix, error) {
-	ctx := cmd.Context()
-	m, err := v.settings.openModel(v.engine, name)
-	if err != nil {
-		return sightline.Matrix{}, err
-	}
-	frames, texts := m.encoders.Frames, m.encoders.Texts
-	if space := (sightline.Space{Video: frames.ID(), Text: texts.ID()}); v.encoded != space || v.pairs.Videos == nil {
-		bar := v.app.bar("Encoding " + v.split.Name)
-		features, err := v.split.Encode(ctx, frames, v.frames, v.settings.store(), func(done int) {
-			total := len(v.split.Set.Videos)
-			bar.Set(float64(done), float64(total), fmt.Sprintf("%d of %s", done, terminal.Count(total, "video", "videos")))
-		})
-		bar.Close()
+func (v *evaluation) score(ctx context.Context, m model) (sightline.Matrix, error) {
+	if id := m.encoders.Frames.ID(); v.encoded != id {
+		progress := series{start: v.app.bar}
+		defer func() { progress.close() }()
+		pairs, err := train.StoredPairs(ctx, v.split, train.Setting{
+			Engine: v.opener.engine, Encoders: m.encoders, Store: v.opener.store(), Encoding: progress.encoding,
+		}, v.frames)
 		if err != nil {
 			return sightline.Matrix{}, err
 		}
-		vectors, err := texts.EncodeTexts(ctx, v.split.Set.Texts())
-		if err != nil {
-			return sightline.Matrix{}, err
-		}
-		v.encoded, v.pairs = space, train.Pairs{Set: v.split.Set}
-		for _, f := range features {
-			v.pairs.Videos = append(v.pairs.Videos, align.Video{ID: f.VideoID, Features: f.Rows, Spans: f.Spans})
-		}
-		for i, text := range v.split.Set.Texts() {
-			v.pairs.Texts = append(v.pairs.Texts, align.Sentence{Text: text, Vector: vectors.Row(i)})
-		}
+		v.encoded, v.pairs = id, pairs
 	}
 	return train.Score(ctx, m.align, v.pairs)
 }

@@ -157,11 +157,11 @@ func (a *app) modelShowCommand() *cobra.Command {
 			if !ok {
 				return noBundle(args[0])
 			}
-			e, err := s.engine()
+			o, err := s.opener()
 			if err != nil {
 				return err
 			}
-			m, bundle, err := align.Open(e, dir)
+			m, bundle, err := align.Open(o.engine, dir)
 			if err != nil {
 				return err
 			}
@@ -234,11 +234,11 @@ be used untrained.`,
 			if err != nil {
 				return err
 			}
-			e, err := s.engine()
+			o, err := s.opener()
 			if err != nil {
 				return err
 			}
-			m, err := s.openModel(e, args[0])
+			m, err := o.model(args[0])
 			if err != nil {
 				return err
 			}

@@ -44,7 +44,32 @@ func (m model) library() library.Model {
 	}
 }
 
-// openEncoders opens the encoder called name: the built-in one, a model that was fetched, or one in a folder.
+// opener opens encoders and models on one engine, with the settings in force. Encoders stay open, so that several models
+// share one.
+type opener struct {
+	settings
+	engine *engine.Engine
+	open   map[string]train.Encoders
+}
+
+// opener opens the backend in force.
+func (s settings) opener() (*opener, error) {
+	e, err := s.engine()
+	return &opener{settings: s, engine: e, open: map[string]train.Encoders{}}, err
+}
+
+// encoders opens the encoder called name: the built-in one, a model that was fetched, or one in a folder.
+func (o *opener) encoders(name string) (train.Encoders, error) {
+	if encoders, ok := o.open[name]; ok {
+		return encoders, nil
+	}
+	encoders, err := openEncoders(o.engine, name)
+	if err == nil {
+		o.open[name] = encoders
+	}
+	return encoders, err
+}
+
 func openEncoders(e *engine.Engine, name string) (train.Encoders, error) {
 	if name == tiny.Name {
 		return tinyEncoders(tiny.Embedded(e))
@@ -79,9 +104,9 @@ func isDir(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// openUntrained returns an encoder as a model: the mean of its frame vectors against its sentence vector.
-func openUntrained(e *engine.Engine, name string) (model, error) {
-	encoders, err := openEncoders(e, name)
+// untrained returns an encoder as a model: the mean of its frame vectors against its sentence vector.
+func (o *opener) untrained(name string) (model, error) {
+	encoders, err := o.encoders(name)
 	if err != nil {
 		return model{}, err
 	}
@@ -90,7 +115,7 @@ func openUntrained(e *engine.Engine, name string) (model, error) {
 		return model{}, usage("use encoder "+name+" untrained", "train a head first: sightline train",
 			"its frame vectors are %d wide and its sentence vectors %d", tower.VideoDim, tower.TextDim)
 	}
-	m, err := align.New(e, tower, meanpool.Head{}, 0)
+	m, err := align.New(o.engine, tower, meanpool.Head{}, 0)
 	if err != nil {
 		return model{}, err
 	}
@@ -102,17 +127,17 @@ func openUntrained(e *engine.Engine, name string) (model, error) {
 	return model{name: name, align: m, encoders: encoders}, nil
 }
 
-// encoderOf opens the encoder with the given weights, wherever it is: built in, or among the models that were fetched.
-func encoderOf(e *engine.Engine, id sightline.ModelID) (train.Encoders, error) {
+// encodersOf opens the encoder with the given weights, wherever it is: built in, or among the models that were fetched.
+func (o *opener) encodersOf(id sightline.ModelID) (train.Encoders, error) {
 	if id.Name == tiny.Name {
-		return openEncoders(e, tiny.Name)
+		return o.encoders(tiny.Name)
 	}
 	cached, err := hub.Cached()
 	if err != nil {
 		return train.Encoders{}, err
 	}
 	for _, candidate := range cached {
-		encoders, err := openEncoders(e, candidate.Name)
+		encoders, err := o.encoders(candidate.Name)
 		if err == nil && encoders.Frames.ID() == id {
 			return encoders, nil
 		}
@@ -123,20 +148,20 @@ func encoderOf(e *engine.Engine, id sightline.ModelID) (train.Encoders, error) {
 	}
 }
 
-// openBundle opens a model at rest on the encoder it was trained with, which a person may have to name.
-func openBundle(e *engine.Engine, dir string, asked setting) (model, error) {
-	m, bundle, err := align.Open(e, dir)
+// bundle opens a model at rest on the encoder it was trained with, which a person may have to name.
+func (o *opener) bundle(dir string) (model, error) {
+	m, bundle, err := align.Open(o.engine, dir)
 	if err != nil {
 		return model{}, err
 	}
 	opened := model{name: bundle.Name, align: m, bundle: bundle, dir: dir}
 	switch {
 	case bundle.OwnEncoder:
-		opened.encoders, err = tinyEncoders(tiny.Open(e, align.EncoderDir(dir)))
-	case asked.From == "flag":
-		opened.encoders, err = openEncoders(e, asked.Value)
+		opened.encoders, err = tinyEncoders(tiny.Open(o.engine, align.EncoderDir(dir)))
+	case o.Encoder.From == "flag":
+		opened.encoders, err = o.encoders(o.Encoder.Value)
 	default:
-		opened.encoders, err = encoderOf(e, bundle.Space.Video)
+		opened.encoders, err = o.encodersOf(bundle.Space.Video)
 	}
 	if err != nil {
 		return model{}, fmt.Errorf("open model %s: %w", bundle.Name, err)
@@ -165,15 +190,15 @@ func (s settings) findBundle(name string) (string, bool) {
 // modelsDir returns where the archive in force keeps its models.
 func (s settings) modelsDir() string { return filepath.Join(s.Archive.Value, "models") }
 
-// openModel opens the model called name: a bundle, or an encoder as it is.
-func (s settings) openModel(e *engine.Engine, name string) (model, error) {
+// model opens the model called name: a bundle, or an encoder as it is.
+func (o *opener) model(name string) (model, error) {
 	if name == untrained {
-		return openUntrained(e, s.Encoder.Value)
+		return o.untrained(o.Encoder.Value)
 	}
-	if dir, ok := s.findBundle(name); ok {
-		return openBundle(e, dir, s.Encoder)
+	if dir, ok := o.findBundle(name); ok {
+		return o.bundle(dir)
 	}
-	m, err := openUntrained(e, name)
+	m, err := o.untrained(name)
 	if sightline.KindOf(err) == sightline.Usage {
 		return model{}, &sightline.Error{
 			Kind: sightline.Usage, What: fmt.Sprintf("find model %q", name), Err: err,

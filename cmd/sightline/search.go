@@ -58,11 +58,11 @@ best videos, the best first. Scores are similarities: they rank, and compare wit
 			if err != nil {
 				return err
 			}
-			e, err := s.engine()
+			o, err := s.opener()
 			if err != nil {
 				return err
 			}
-			if err := ready(ctx, s, e); err != nil {
+			if err := ready(ctx, o); err != nil {
 				return err
 			}
 			archive, err := library.Open(s.Archive.Value)
@@ -70,7 +70,7 @@ best videos, the best first. Scores are similarities: they rank, and compare wit
 				return err
 			}
 			defer archive.Close()
-			m, err := servingModel(ctx, archive, s, e)
+			m, err := servingModel(ctx, archive, o)
 			if err != nil {
 				return err
 			}

@@ -95,24 +95,21 @@ func (a *app) train(cmd *cobra.Command, config train.Config, dir, features strin
 	if err != nil {
 		return train.Record{}, err
 	}
-	e, err := s.engine()
+	o, err := s.opener()
 	if err != nil {
 		return train.Record{}, err
 	}
 	var encoders train.Encoders
 	if config.Encoder != "" {
-		if encoders, err = openEncoders(e, config.Encoder); err != nil {
+		if encoders, err = o.encoders(config.Encoder); err != nil {
 			return train.Record{}, err
 		}
 	}
-	var progress series
+	progress := series{start: a.bar}
 	defer func() { progress.close() }()
-	progress.start = a.bar
 	setting := train.Setting{
-		Engine: e, Encoders: encoders, Store: s.store(), Dir: dir,
-		Encoding: func(name string, done, of int) {
-			progress.set("Encoding "+name, float64(done), float64(of), fmt.Sprintf("%d of %s", done, terminal.Count(of, "video", "videos")))
-		},
+		Engine: o.engine, Encoders: encoders, Store: s.store(), Dir: dir,
+		Encoding: progress.encoding,
 		Progress: func(p train.Progress) {
 			note := fmt.Sprintf("epoch %d · step %s · loss %.3f", p.Epoch+1, terminal.Thousands(p.Step), p.Loss)
 			if p.Best != nil {
@@ -150,6 +147,11 @@ func (s *series) set(label string, done, total float64, note string) {
 		s.label, s.bar = label, s.start(label)
 	}
 	s.bar.Set(done, total, note)
+}
+
+// encoding shows how far the features of a split are.
+func (s *series) encoding(split string, done, of int) {
+	s.set("Encoding "+split, float64(done), float64(of), fmt.Sprintf("%s of %s", terminal.Thousands(done), terminal.Count(of, "video", "videos")))
 }
 
 func (s *series) close() {
