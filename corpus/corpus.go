@@ -152,20 +152,36 @@ func Sampling(n int) string { return video.Uniform(n).String() }
 // Frames returns n uniformly sampled frames of video i. Pictures of files whose short side is longer than size are scaled
 // down to it while they are decoded; size 0 leaves them as they are.
 func (c *Corpus) Frames(ctx context.Context, i, n, size int) ([]sightline.Frame, error) {
+	frames, _, err := c.sample(ctx, i, n, size)
+	return frames, err
+}
+
+// sample returns the frames of video i as Frames does, and the time in seconds at which the last of them ends.
+func (c *Corpus) sample(ctx context.Context, i, n, size int) (frames []sightline.Frame, end float64, err error) {
+	fps := 0.0 // while unknown
 	switch {
 	case c.stills != nil:
-		return c.stills[i : i+1], ctx.Err()
+		frames = c.stills[i : i+1]
 	case c.Rendered:
-		return c.clips[i].Frames(n), ctx.Err()
-	}
-	frames := make([]sightline.Frame, 0, n)
-	for frame, err := range video.Sample(ctx, c.Set.Videos[i].Path, video.Uniform(n), size) {
+		frames, end = c.clips[i].Frames(n), c.Set.Videos[i].Duration
+	default:
+		info, err := video.Probe(ctx, c.Set.Videos[i].Path)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		frames = append(frames, frame)
+		frames, end, fps = make([]sightline.Frame, 0, n), info.Duration, info.FPS.Float()
+		for frame, err := range info.Sample(ctx, video.Uniform(n), size) {
+			if err != nil {
+				return nil, 0, err
+			}
+			frames = append(frames, frame)
+		}
 	}
-	return frames, nil
+	// The last frame may begin where the file says that it ends. It lasts for one picture then, at most a second.
+	if last := frames[len(frames)-1].Time; end <= last {
+		end = last + 1/max(fps, 1)
+	}
+	return frames, end, ctx.Err()
 }
 
 // Facts returns what the renderer knows of each video and each caption, and false for videos from files.

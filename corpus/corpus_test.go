@@ -1,6 +1,10 @@
 package corpus_test
 
 import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -9,6 +13,7 @@ import (
 	"sightline/encoder/tiny"
 	"sightline/engine"
 	"sightline/feature"
+	"sightline/internal/atomicfile"
 )
 
 func TestOpenRefusesNamesThatMakeNoSense(t *testing.T) {
@@ -90,5 +95,72 @@ func TestEncodeGivesRowsOfEveryVideoInOrder(t *testing.T) {
 		if f.VideoID != c.Set.Videos[i].ID || !slices.Equal(f.Rows.Data, rows.Data) {
 			t.Fatalf("features %d are of %s", i, f.VideoID)
 		}
+	}
+}
+
+// Pairs need not say how long their videos are, and a video may have fewer pictures than frames are asked for.
+func TestEncodeStoresFilesWhateverTheirPairsSayOfThem(t *testing.T) {
+	if _, err := exec.LookPath("ffmpeg"); err != nil {
+		t.Skip("ffmpeg is not installed")
+	}
+	dir := t.TempDir()
+	pairs := ""
+	for pictures, id := range map[int]string{1: "one", 3: "three", 20: "twenty"} {
+		out, err := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=96x64:rate=10", "-frames:v", fmt.Sprint(pictures),
+			"-pix_fmt", "yuv420p", "-c:v", "mpeg4", filepath.Join(dir, id+".mp4")).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		pairs += fmt.Sprintf("{\"video\": \"%s.mp4\", \"id\": \"%s\", \"caption\": \"a test\"}\n", id, id)
+	}
+	name := filepath.Join(dir, "pairs.jsonl")
+	if err := os.WriteFile(name, []byte(pairs), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	c, err := corpus.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := engine.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoder, err := tiny.Embedded(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := feature.Store{Dir: filepath.Join(dir, "features")}
+	made, err := c.Encode(t.Context(), encoder, 8, store, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := map[string]string{"one": "0:00.0–0:00.1", "three": "0:00.2–0:00.3", "twenty": "0:01.8–0:02.0"}
+	for _, f := range made {
+		if want := last[f.VideoID]; len(f.Spans) != 8 || f.Spans[7].String() != want {
+			t.Errorf("%s: %d rows, the last over %v, want 8, the last over %v", f.VideoID, len(f.Spans), f.Spans[7], want)
+		}
+	}
+
+	// What a killed process left unfinished goes, and what is there is not made again.
+	folder := store.SpaceDir(made[0].Space)
+	left, err := atomicfile.Create(filepath.Join(folder, "left.frame.feat"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	left.File.Close()
+	if err := os.Remove(c.Set.Videos[0].Path); err != nil {
+		t.Fatal(err)
+	}
+	again, err := c.Encode(t.Context(), encoder, 8, store, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range again {
+		if !slices.Equal(f.Spans, made[i].Spans) || f.Rows.Rows != made[i].Rows.Rows {
+			t.Errorf("%s: stored %v, made %v", f.VideoID, f.Spans, made[i].Spans)
+		}
+	}
+	if entries, err := os.ReadDir(folder); err != nil || len(entries) != len(made)+1 {
+		t.Errorf("the store holds %v, %v; want %d files of features and space.json", entries, err, len(made))
 	}
 }

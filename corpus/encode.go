@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime"
+	"slices"
 	"sync"
 
 	"sightline"
@@ -14,10 +15,16 @@ import (
 )
 
 // Encode returns the features of n uniformly sampled frames of every video, in the order of the set. Features of files
-// are taken from the store where they are there and stored where they are not; rendered ones are made anew, which is
-// quicker than reading them. Decoding runs ahead of encoding. Progress, if not nil, is told how many videos are done.
+// are taken from the store where they are there and stored where they are not, and what killed processes left unfinished
+// in the store is removed; rendered ones are made anew, which is quicker than reading them. Decoding runs ahead of
+// encoding. Progress, if not nil, is told how many videos are done.
 func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, n int, store feature.Store, progress func(done int)) ([]feature.Features, error) {
 	space := sightline.Space{Video: frames.ID(), Preprocess: frames.Preprocess(), Sampling: Sampling(n)}
+	if !c.Rendered {
+		if err := store.Clean(space); err != nil {
+			return nil, err
+		}
+	}
 	all := make([]feature.Features, len(c.Set.Videos))
 	var missing []int
 	for i, v := range c.Set.Videos {
@@ -50,7 +57,7 @@ func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, n int,
 		}
 		made := feature.Features{
 			Header: feature.Header{VideoID: v.ID, Stream: feature.Frame, Space: space},
-			Spans:  spans(decoded.frames, v.Duration),
+			Spans:  spans(decoded.frames, decoded.end),
 			Rows:   rows,
 		}
 		if !c.Rendered {
@@ -103,15 +110,15 @@ func (c *Corpus) Pictures(ctx context.Context, n, size int, progress func(done i
 	return func(ctx context.Context, video int) ([]sightline.Frame, error) { return held[video], ctx.Err() }, ctx.Err()
 }
 
-// spans gives every frame the time until the next, and the last the time until the end of the video.
-func spans(frames []sightline.Frame, duration float64) []sightline.Span {
+// spans gives every frame the time until the next picture, and the last the time until end. Frames that show the same
+// picture, as those of a video with fewer pictures than frames do, share its time.
+func spans(frames []sightline.Frame, end float64) []sightline.Span {
 	spans := make([]sightline.Span, len(frames))
-	for i, frame := range frames {
-		end := duration
-		if i+1 < len(frames) {
+	for i, frame := range slices.Backward(frames) {
+		if i+1 < len(frames) && frames[i+1].Time > frame.Time {
 			end = frames[i+1].Time
 		}
-		spans[i] = sightline.Span{Start: frame.Time, End: max(end, frame.Time)}
+		spans[i] = sightline.Span{Start: frame.Time, End: end}
 	}
 	return spans
 }
@@ -119,6 +126,7 @@ func spans(frames []sightline.Frame, duration float64) []sightline.Span {
 type decoded struct {
 	video  int
 	frames []sightline.Frame
+	end    float64 // of the last frame, in seconds
 	err    error
 }
 
@@ -144,9 +152,9 @@ func (c *Corpus) decode(ctx context.Context, videos []int, n, size int) func(yie
 		for range runtime.GOMAXPROCS(0) {
 			workers.Go(func() {
 				for video := range queue {
-					frames, err := c.Frames(ctx, video, n, size)
+					frames, end, err := c.sample(ctx, video, n, size)
 					select {
-					case results <- decoded{video, frames, err}:
+					case results <- decoded{video, frames, end, err}:
 					case <-ctx.Done():
 						return
 					}
