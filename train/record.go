@@ -49,14 +49,14 @@ func newRecord(job Job, s *state) Record {
 	}
 }
 
-// Save writes the record and its curves into the run's folder.
+// Save writes the curves and then the record into the run's folder: where the record is, everything is.
 func (r Record) Save(dir string) error {
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := atomicfile.Write(filepath.Join(dir, recordFile), append(text, '\n')); err != nil {
+	if err := r.draw(filepath.Join(dir, "curves.png")); err != nil {
 		return err
 	}
-	return r.draw(filepath.Join(dir, "curves.png"))
+	return atomicfile.Write(filepath.Join(dir, recordFile), append(text, '\n'))
 }

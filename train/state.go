@@ -11,6 +11,7 @@ import (
 
 	"sightline"
 	"sightline/engine"
+	"sightline/internal/atomicfile"
 	"sightline/internal/safetensors"
 )
 
@@ -133,8 +134,12 @@ func resume(dir string, config Config, weights *engine.Weights, optimizer *AdamW
 	return &s, nil
 }
 
-// claim makes the folder the home of this run: a folder of another run, or of something else, is left alone.
+// claim makes the folder the home of this run and removes what a killed process left unfinished in it: a folder of another
+// run, or of something else, is left alone.
 func claim(dir string, config Config) error {
+	if _, err := atomicfile.Clean(dir); err != nil {
+		return err
+	}
 	path := filepath.Join(dir, configFile)
 	was, err := os.ReadFile(path)
 	switch {
@@ -159,7 +164,7 @@ func claim(dir string, config Config) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	return os.WriteFile(path, config.YAML(), 0o666)
+	return atomicfile.Write(path, config.YAML())
 }
 
 func saveBest(dir string, weights *engine.Weights) error {

@@ -19,6 +19,7 @@ import (
 	"sightline/align/meanpool"
 	"sightline/dataset"
 	"sightline/engine"
+	"sightline/internal/atomicfile"
 )
 
 // The tests' run: 40 videos of random features, each with two noisy sentences, in 8 epochs of 5 steps.
@@ -189,6 +190,36 @@ func TestRunLeavesOtherFoldersAlone(t *testing.T) {
 	other.Config.Seed++
 	if _, err := Run(t.Context(), other); sightline.KindOf(err) != sightline.Usage {
 		t.Errorf("a run with another config gives %v", err)
+	}
+}
+
+// A process killed in its first moment leaves a folder with an unfinished file in it, one killed in its last a record
+// without curves, if the record is written first.
+func TestRunTakesTheFolderOfAKilledOne(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	left, err := atomicfile.Create(filepath.Join(dir, configFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	left.File.Close()
+	record, err := Run(t.Context(), trialJob(t, dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(left.Name()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the unfinished file stayed: %v", err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "curves.png"), 0o777); err != nil { // so that they cannot be written
+		t.Fatal(err)
+	}
+	if err := record.Save(dir); err == nil {
+		t.Error("a record without curves was saved")
+	}
+	if _, err := os.Stat(filepath.Join(dir, recordFile)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the record is there before its curves: %v", err)
 	}
 }
 
