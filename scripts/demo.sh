@@ -28,12 +28,13 @@ step() { printf '\n── %s\n' "$*"; }
 
 # find_moment searches for a sentence that was written about one of the films, and shows what the world knows of it.
 find_moment() {
+  echo
   run sightline search "$1" --limit 3
-  run grep -h "\"caption\":\"$1\"" "$world"/A/moments/train.jsonl "$world"/A/moments/val.jsonl "$world"/A/moments/test.jsonl
+  run grep -rh "\"caption\":\"$1\"" $world/A/moments
 }
 
 # What the encoder, the world or the run file made before one of them changed is of no use any more.
-made_with=$(cat configs/demo.yaml encoder/tiny/checkpoint/* dataset/world/*.go | cksum)
+made_with=$(cat configs/demo.yaml encoder/tiny/checkpoint/model.safetensors dataset/world/world.go | cksum)
 if [ -d $demo ] && [ "$(cat $demo/made-with 2>/dev/null)" != "$made_with" ]; then
   echo "the encoder, the world or configs/demo.yaml has changed: starting anew"
   rm -rf $demo
@@ -60,7 +61,7 @@ step "Train a head on the training clips. The best epoch is chosen on the valida
 run sightline train configs/demo.yaml --out $demo/run
 
 step "Measure it on 200 test clips: each sentence against all clips, each clip against all sentences."
-run sightline eval --model untrained --model $demo/run --data $world/A/test.jsonl
+run sightline eval --model untrained --model trained=$demo/run --data $world/A/test.jsonl
 
 step "Make it the model that an archive is searched with, and add a folder of films to the archive."
 run sightline model use $demo/run
