@@ -85,7 +85,7 @@ type Tower interface {
 	Text(vars engine.Vars, inputs []*Node) *Node // [B, D], not normalised
 }
 
-// Auxiliary is a Tower with a loss of its own that is added to the head's while it trains.
+// Auxiliary is a Tower with a loss of its own that is added to the head's while it trains; nil when it has none today.
 type Auxiliary interface {
 	Loss(vars engine.Vars, frames Frames, videos, texts []*Node) *Node
 }

@@ -119,8 +119,11 @@ func (l Live) Text(vars engine.Vars, inputs []*Node) *Node {
 }
 
 // Loss is WordWeight times the cross-entropy between the words of each text and what the mean of its video's frames
-// predicts.
+// predicts; nil without a weight.
 func (l Live) Loss(vars engine.Vars, frames Frames, _, texts []*Node) *Node {
+	if l.WordWeight == 0 {
+		return nil
+	}
 	dims := frames.Mask.Shape().Dimensions
 	mask := Reshape(frames.Mask, dims[0], dims[1], 1)
 	mean := ReduceSum(Mul(frames.Pooled, mask), 1)

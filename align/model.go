@@ -174,7 +174,9 @@ func (m *Model) Loss(vars engine.Vars, videos, texts []*Node) *Node {
 	scores := m.Head.Score(head, m.Head.Text(head, m.Tower.Text(tower, texts)), m.Head.Video(head, frames))
 	loss := InfoNCE(Mul(scores, BroadcastToShape(Scale(vars), scores.Shape())))
 	if auxiliary, ok := m.Tower.(Auxiliary); ok {
-		loss = Add(loss, auxiliary.Loss(tower, frames, videos, texts))
+		if own := auxiliary.Loss(tower, frames, videos, texts); own != nil {
+			loss = Add(loss, own)
+		}
 	}
 	return loss
 }
