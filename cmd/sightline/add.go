@@ -78,13 +78,7 @@ change, or --retry is given.`,
 			if err != nil {
 				return err
 			}
-			if n := len(summary.Refused); n > 0 {
-				return &sightline.Error{
-					Kind: sightline.Failed, What: "add videos", Err: fmt.Errorf("%s refused", terminal.Count(n, "file was", "files were")),
-					Try: "sightline list --refused shows them again; the rest is in",
-				}
-			}
-			return nil
+			return someRefused("add videos", len(summary.Refused), "sightline list --refused shows them again; the rest is in")
 		},
 	}
 	flags := cmd.Flags()

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"fmt"
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +13,7 @@ import (
 	"sightline/dataset"
 	"sightline/feature"
 	"sightline/internal/terminal"
+	"sightline/video"
 )
 
 // encodeJSON is the contract of encode --json.
@@ -55,7 +56,7 @@ may be named as well. --export writes the features as .npz or .npy files for Pyt
 			if err != nil {
 				return err
 			}
-			data, err := openData(args)
+			data, err := openData(ctx, args)
 			if err != nil {
 				return err
 			}
@@ -119,7 +120,7 @@ func (a *app) encoderFlag(cmd *cobra.Command, value *string) {
 }
 
 // openData opens a split, or makes one without captions of video files.
-func openData(args []string) (*corpus.Corpus, error) {
+func openData(ctx context.Context, args []string) (*corpus.Corpus, error) {
 	if len(args) == 1 {
 		switch strings.ToLower(filepath.Ext(args[0])) {
 		case ".jsonl", ".csv":
@@ -132,19 +133,19 @@ func openData(args []string) (*corpus.Corpus, error) {
 	set := dataset.Set{Name: "videos"}
 	seen := map[string]string{}
 	for _, path := range args {
-		info, err := os.Stat(path)
-		if err == nil && info.IsDir() {
-			err = fmt.Errorf("it is a folder")
+		if isDir(path) {
+			return nil, usage("encode "+path, "name video files, or one file of pairs ending in .jsonl or .csv", "it is a folder")
 		}
+		info, err := video.Probe(ctx, path)
 		if err != nil {
-			return nil, usage("encode "+path, "name video files, or one file of pairs ending in .jsonl or .csv", "%w", err)
+			return nil, err
 		}
 		id := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
 		if other, twice := seen[id]; twice {
 			return nil, usage("encode "+path, "encode them one after the other into different folders", "it would have the name of %s", other)
 		}
 		seen[id] = path
-		set.Videos = append(set.Videos, sightline.Video{ID: id, Path: path})
+		set.Videos = append(set.Videos, sightline.Video{ID: id, Path: path, Duration: info.Duration})
 	}
 	return &corpus.Corpus{Name: set.Name, Set: set}, nil
 }

@@ -31,13 +31,16 @@ func TestMain(m *testing.M) {
 //	                              len is the length of a list)
 //	matrix FILE ROWS COLS         writes similarities that put text i next to video i mod COLS
 //	await FILE                    waits until FILE is there
+//	hub REPOSITORY FOLDER         starts a Hugging Face Hub on loopback that offers a model
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
-			return nil
+			models, err := filepath.Abs(filepath.Join("..", "..", "encoder", "clip", "testdata"))
+			env.Setenv("CLIP", models)
+			return err
 		},
 		Condition: func(condition string) (bool, error) {
 			if condition == "short" {
@@ -46,7 +49,7 @@ func TestScript(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", condition)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "json": jsonAt, "matrix": matrix, "await": await,
+			"exits": exits, "json": jsonAt, "matrix": matrix, "await": await, "hub": offerModel,
 		},
 	})
 }

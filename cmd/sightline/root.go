@@ -116,7 +116,7 @@ func verbExpected(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	try := cmd.CommandPath() + " --help"
-	cmd.SuggestionsMinimumDistance = 2
+	cmd.SuggestionsMinimumDistance = 1
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		try = cmd.CommandPath() + " " + strings.Join(near, ", or ")
 	}

@@ -32,7 +32,7 @@ type searchJSON struct {
 type hitJSON struct {
 	Rank int `json:"rank"` // from 1
 	sightline.Hit
-	Link string `json:"link"` // file URL that ends in #t=start,end
+	Link string `json:"link"` // file URL that ends in #t=start,end; "" for a video without a file
 }
 
 func (a *app) searchCommand() *cobra.Command {
@@ -125,8 +125,11 @@ func (s shelf) Rows(_ context.Context, id string) (feature.Features, error) {
 	})
 }
 
-// link returns a URL that opens the file at the moment, to the millisecond.
+// link returns a URL that opens the file at the moment, to the millisecond; "" for a video without a file.
 func link(hit sightline.Hit) string {
+	if hit.Video.Path == "" {
+		return ""
+	}
 	moment := sightline.Span{Start: math.Round(hit.Span.Start*1000) / 1000, End: math.Round(hit.Span.End*1000) / 1000}
 	path := hit.Video.Path
 	if absolute, err := filepath.Abs(path); err == nil {
@@ -149,14 +152,24 @@ func (a *app) printHits(result searchJSON) error {
 		table.Columns = append(table.Columns, terminal.Column{Title: "link"})
 	}
 	for _, hit := range result.Hits {
-		cells := []string{fmt.Sprint(hit.Rank), fmt.Sprintf("%.3f", hit.Score), hit.Span.String(), filepath.Base(hit.Video.Path)}
+		cells := []string{fmt.Sprint(hit.Rank), fmt.Sprintf("%.3f", hit.Score), hit.Span.String(), title(hit.Video)}
 		if !a.out.Live {
 			table.Row(append(cells, hit.Link)...)
 			continue
 		}
 		table.Row(cells...)
-		table.Note(hit.Link)
+		if hit.Link != "" {
+			table.Note(hit.Link)
+		}
 	}
 	table.Write(a.out)
 	return nil
+}
+
+// title returns what a video is called in a table.
+func title(v sightline.Video) string {
+	if v.Path == "" {
+		return v.ID
+	}
+	return filepath.Base(v.Path)
 }
