@@ -15,9 +15,9 @@ import (
 )
 
 // Encode returns the features of n uniformly sampled frames of every video, in the order of the set. Features of files
-// are taken from the store where they are there and stored where they are not, and what killed processes left unfinished
-// in the store is removed; rendered ones are made anew, which is quicker than reading them. Decoding runs ahead of
-// encoding. Progress, if not nil, is told how many videos are done.
+// are taken from the store where they are there and stored where they are not, to the same values either way, and what
+// killed processes left unfinished in the store is removed; rendered ones are made anew, which is quicker than reading
+// them. Decoding runs ahead of encoding. Progress, if not nil, is told how many videos are done.
 func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, n int, store feature.Store, progress func(done int)) ([]feature.Features, error) {
 	space := sightline.Space{Video: frames.ID(), Preprocess: frames.Preprocess(), Sampling: Sampling(n)}
 	if !c.Rendered {
@@ -62,6 +62,9 @@ func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, n int,
 		}
 		if !c.Rendered {
 			if err := store.Write(made); err != nil {
+				return nil, err
+			}
+			if made, err = store.Read(made.Header); err != nil { // rounded to float16, as they are next time
 				return nil, err
 			}
 		}
