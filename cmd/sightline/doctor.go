@@ -31,7 +31,7 @@ type doctorJSON struct {
 // check is one thing that doctor looked at.
 type check struct {
 	Name  string `json:"name"`
-	State string `json:"state"` // "ok", "note" or "fail"
+	State string `json:"state"` // "ok", "note", "warn" (it works, badly) or "fail"
 	Fact  string `json:"fact"`
 	Try   string `json:"try,omitempty"`
 }
@@ -144,7 +144,7 @@ func buildCheck() check {
 	case engine.SIMD && runtime.GOARCH == "amd64":
 		c.Fact += ", with SIMD"
 	case runtime.GOARCH == "amd64":
-		c.State = "fail"
+		c.State = "warn"
 		c.Fact += ": built WITHOUT SIMD, encoding and training are thirteen times slower than they could be"
 		c.Try = "build with GOEXPERIMENT=simd, as make build does"
 	default:
@@ -308,7 +308,7 @@ func (d *doctor) checkDisk(name, dir string) {
 	case err != nil:
 		d.add(check{Name: name, State: "note", Fact: fmt.Sprintf("free space below %s is unknown: %v", dir, err)})
 	case free < scarce:
-		d.add(check{Name: name, State: "note", Fact: fmt.Sprintf("only %s free below %s", terminal.Bytes(free), dir), Try: "choose another disk with --archive DIR"})
+		d.add(check{Name: name, State: "warn", Fact: fmt.Sprintf("only %s free below %s", terminal.Bytes(free), dir), Try: "choose another disk with --archive DIR"})
 	default:
 		d.add(ok(name, "%s free below %s", terminal.Bytes(free), dir))
 	}
@@ -323,6 +323,7 @@ func (a *app) printDoctor(result doctorJSON) error {
 		mark := map[string]string{
 			"ok":   a.out.Paint(terminal.Green, "ok  "),
 			"note": a.out.Paint(terminal.Yellow, "note"),
+			"warn": a.out.Paint(terminal.Red, "WARN"),
 			"fail": a.out.Paint(terminal.Red, "FAIL"),
 		}[c.State]
 		a.out.Printf("%s  %-*s  %s\n", mark, width, c.Name, terminal.Clean(c.Fact))
