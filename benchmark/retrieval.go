@@ -8,11 +8,15 @@ package benchmark
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"strconv"
+	"strings"
 
+	"sightline"
 	"sightline/align"
 	"sightline/corpus"
 	"sightline/dataset/world"
@@ -47,7 +51,7 @@ var Methods = []Method{
 	}},
 	{Name: "meanP end to end", Config: func(c train.Config) train.Config {
 		c.Tower = train.TowerConfig{Kind: "live", TrainFrames: 4}
-		c.Epochs, c.Batch, c.Optimizer.Rate = 6, 64, 5e-4
+		c.Epochs, c.Batch, c.Optimizer.Rate = 3, 64, 5e-4
 		return c
 	}},
 }
@@ -139,13 +143,14 @@ type trained struct {
 	encoder *tiny.Encoder
 }
 
-// prepare trains a method from a seed, or reads back the finished run.
+// prepare returns a method's model of one seed: trained now, or read back from its finished run. What is tested is the
+// bundle as it would serve.
 func prepare(ctx context.Context, e *engine.Engine, encoder *tiny.Encoder, plan Plan, method Method, seed uint64, report func(Stage)) (trained, error) {
-	head, err := align.NewHead(train.Defaults().Head)
-	if err != nil {
-		return trained{}, err
-	}
 	if method.Config == nil {
+		head, err := align.NewHead(train.Defaults().Head)
+		if err != nil {
+			return trained{}, err
+		}
 		plain := align.Stored{VideoDim: encoder.FrameDim(), TextDim: encoder.TextDim()}
 		model, err := align.New(e, plain, head, seed)
 		return trained{model, encoder}, err
@@ -154,7 +159,28 @@ func prepare(ctx context.Context, e *engine.Engine, encoder *tiny.Encoder, plan 
 	config.Name, config.Seed = fmt.Sprintf("%s, seed %d", method.Name, seed), seed
 	config.Data = train.DataConfig{Train: plan.split("A", "train"), Val: plan.split("A", "val"), Frames: frames}
 	config = method.Config(config)
-	dir := filepath.Join(plan.Dir, fmt.Sprintf("%s-%s-seed%d", plan.Size, fileName(method.Name), seed))
+	dir := filepath.Join(plan.Dir, fmt.Sprintf("%s-%s-seed%d", plan.Size, strings.ReplaceAll(method.Name, " ", "-"), seed))
+	bundle := filepath.Join(dir, "model")
+	if _, err := align.ReadBundle(bundle); errors.Is(err, fs.ErrNotExist) {
+		if err := fit(ctx, e, encoder, config, dir, bundle, report); err != nil {
+			return trained{}, err
+		}
+	}
+	model, b, err := align.Open(e, bundle)
+	if err != nil {
+		return trained{}, err
+	}
+	if b.OwnEncoder {
+		encoder, err = tiny.Open(e, align.EncoderDir(bundle))
+		if err != nil {
+			return trained{}, err
+		}
+	}
+	return trained{model, encoder}, b.Accepts(encoder.ID(), encoder.ID(), encoder.Preprocess())
+}
+
+// fit trains a run and leaves its bundle.
+func fit(ctx context.Context, e *engine.Engine, encoder *tiny.Encoder, config train.Config, dir, bundle string, report func(Stage)) error {
 	job, records, err := train.Prepare(ctx, config, train.Setting{
 		Engine: e, Dir: dir,
 		Encoders: train.Encoders{Frames: encoder, Texts: encoder, Tiny: encoder},
@@ -162,37 +188,19 @@ func prepare(ctx context.Context, e *engine.Engine, encoder *tiny.Encoder, plan 
 		Encoding: func(name string, done, of int) { report(Stage{"Encoding " + name, done, of, 0}) },
 	})
 	if err != nil {
-		return trained{}, err
+		return err
 	}
 	record, err := train.Run(ctx, job)
 	if err != nil {
-		return trained{}, err
+		return err
 	}
 	record.Data = records
 	if err := record.Save(dir); err != nil {
-		return trained{}, err
+		return err
 	}
-	if live, ok := job.Model.Tower.(align.Live); ok {
-		own, err := live.Encoder(job.Model)
-		if err != nil {
-			return trained{}, err
-		}
-		plain := align.Stored{VideoDim: own.FrameDim(), TextDim: own.TextDim()}
-		model, err := align.New(e, plain, head, seed)
-		return trained{model, own}, err
-	}
-	return trained{job.Model, encoder}, nil
-}
-
-// fileName makes a method's name fit for a folder.
-func fileName(name string) string {
-	safe := []byte(name)
-	for i, c := range safe {
-		if c == ' ' {
-			safe[i] = '-'
-		}
-	}
-	return string(safe)
+	space := sightline.Space{Video: encoder.ID(), Text: encoder.ID(), Preprocess: encoder.Preprocess(), Sampling: corpus.Sampling(frames)}
+	_, err = align.Save(bundle, config.Name, config.Head, job.Model, space)
+	return err
 }
 
 // judge tests all models on a domain's test split, in both directions.

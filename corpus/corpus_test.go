@@ -14,6 +14,7 @@ import (
 	"sightline/engine"
 	"sightline/feature"
 	"sightline/internal/atomicfile"
+	"sightline/internal/golden"
 )
 
 func TestOpenRefusesNamesThatMakeNoSense(t *testing.T) {
@@ -92,9 +93,10 @@ func TestEncodeGivesRowsOfEveryVideoInOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if f.VideoID != c.Set.Videos[i].ID || !slices.Equal(f.Rows.Data, rows.Data) {
+		if f.VideoID != c.Set.Videos[i].ID {
 			t.Fatalf("features %d are of %s", i, f.VideoID)
 		}
+		golden.Close(t, f.VideoID, f.Rows.Data, rows.Data, 1e-4, 1e-4)
 	}
 }
 
@@ -148,9 +150,7 @@ func TestEncodeStoresFilesWhateverTheirPairsSayOfThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	left.File.Close()
-	if err := os.Remove(c.Set.Videos[0].Path); err != nil {
-		t.Fatal(err)
-	}
+	before := names(t, folder)
 	again, err := c.Encode(t.Context(), encoder, 8, store, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -160,7 +160,39 @@ func TestEncodeStoresFilesWhateverTheirPairsSayOfThem(t *testing.T) {
 			t.Errorf("%s: what is stored is not what was given when it was made", f.VideoID)
 		}
 	}
-	if entries, err := os.ReadDir(folder); err != nil || len(entries) != len(made)+1 {
-		t.Errorf("the store holds %v, %v; want %d files of features and space.json", entries, err, len(made))
+	if after := names(t, folder); len(after) != len(made)+1 || len(before) != len(made)+2 {
+		t.Errorf("the store holds %v, want %d files of features and space.json", after, len(made))
 	}
+
+	// Another file under a known id is another video.
+	if err := os.Rename(filepath.Join(dir, "three.mp4"), filepath.Join(dir, "one.mp4")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(`{"video": "one.mp4", "id": "one", "caption": "a test"}`), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if c, err = corpus.Open(name); err != nil {
+		t.Fatal(err)
+	}
+	replaced, err := c.Encode(t.Context(), encoder, 8, store, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := replaced[0].Spans[7].String(); replaced[0].VideoID != "one" || got != last["three"] {
+		t.Errorf("a replaced file has the features of the old one: the last row covers %s", got)
+	}
+}
+
+// names lists a folder.
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names
 }

@@ -2,9 +2,12 @@ package corpus
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -32,9 +35,10 @@ func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, n int,
 			missing = append(missing, i)
 			continue
 		}
-		stored, err := store.Read(feature.Header{VideoID: v.ID, Stream: feature.Frame, Space: space})
+		stored, err := store.Read(feature.Header{VideoID: storedAs(v), Stream: feature.Frame, Space: space})
 		switch {
 		case err == nil:
+			stored.VideoID = v.ID
 			all[i] = stored
 		case errors.Is(err, fs.ErrNotExist):
 			missing = append(missing, i)
@@ -46,35 +50,78 @@ func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, n int,
 	if progress != nil {
 		progress(done)
 	}
+	var waiting []decoded
+	encode := func() error {
+		var pictures []sightline.Frame
+		for _, d := range waiting {
+			pictures = append(pictures, d.frames...)
+		}
+		rows, err := frames.EncodeFrames(ctx, pictures)
+		if err != nil {
+			return fmt.Errorf("encode %s: %w", c.Name, err)
+		}
+		first := 0
+		for _, d := range waiting {
+			v := c.Set.Videos[d.video]
+			own := rows.Data[first*rows.Cols : (first+len(d.frames))*rows.Cols]
+			first += len(d.frames)
+			made := feature.Features{
+				Header: feature.Header{VideoID: storedAs(v), Stream: feature.Frame, Space: space},
+				Spans:  spans(d.frames, d.end),
+				Rows:   sightline.Matrix{Rows: len(d.frames), Cols: rows.Cols, Data: own},
+			}
+			if !c.Rendered {
+				if err := store.Write(made); err != nil {
+					return err
+				}
+				if made, err = store.Read(made.Header); err != nil { // rounded to float16, as they are next time
+					return err
+				}
+				made.VideoID = v.ID
+			}
+			all[d.video] = made
+		}
+		if done += len(waiting); progress != nil {
+			progress(done)
+		}
+		waiting = waiting[:0]
+		return nil
+	}
 	for decoded := range c.decode(ctx, missing, n, frames.FrameSize()) {
 		if decoded.err != nil {
 			return nil, fmt.Errorf("encode %s: %w", c.Name, decoded.err)
 		}
-		v := c.Set.Videos[decoded.video]
-		rows, err := frames.EncodeFrames(ctx, decoded.frames)
-		if err != nil {
-			return nil, fmt.Errorf("encode %s: video %s: %w", c.Name, v.ID, err)
-		}
-		made := feature.Features{
-			Header: feature.Header{VideoID: v.ID, Stream: feature.Frame, Space: space},
-			Spans:  spans(decoded.frames, decoded.end),
-			Rows:   rows,
-		}
-		if !c.Rendered {
-			if err := store.Write(made); err != nil {
-				return nil, err
-			}
-			if made, err = store.Read(made.Header); err != nil { // rounded to float16, as they are next time
+		if waiting = append(waiting, decoded); len(waiting)*n >= blockFrames {
+			if err := encode(); err != nil {
 				return nil, err
 			}
 		}
-		all[decoded.video] = made
-		if done++; progress != nil {
-			progress(done)
+	}
+	if len(waiting) > 0 && ctx.Err() == nil {
+		if err := encode(); err != nil {
+			return nil, err
 		}
 	}
 	return all, ctx.Err()
 }
+
+// storedAs names a video in the feature store. Ids are unique in one data set only, and a file may be replaced: where the
+// video is a file, its path, size and time of change are part of the name.
+func storedAs(v sightline.Video) string {
+	path, err := filepath.Abs(v.Path)
+	if v.Path == "" || err != nil {
+		return v.ID
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return v.ID
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d\x00%d", path, info.Size(), info.ModTime().UnixNano()))
+	return fmt.Sprintf("%s-%x", v.ID, sum[:4])
+}
+
+// blockFrames is how many frames, of several videos, are encoded together: encoders are slower on few.
+const blockFrames = 64
 
 // MaxPictures bounds the bytes of pictures that Pictures holds in memory.
 const MaxPictures = 4 << 30
