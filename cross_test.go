@@ -19,7 +19,7 @@ func TestCrossCompile(t *testing.T) {
 		for _, processor := range []string{"amd64", "arm64"} {
 			t.Run(system+"_"+processor, func(t *testing.T) {
 				binary := filepath.Join(t.TempDir(), "sightline")
-				build := exec.Command("go", "build", "-o", binary, "./cmd/sightline")
+				build := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "./cmd/sightline")
 				build.Env = append(os.Environ(), "GOOS="+system, "GOARCH="+processor, "CGO_ENABLED=0", "GOEXPERIMENT=simd", "GOFLAGS=")
 				if out, err := build.CombinedOutput(); err != nil {
 					t.Fatalf("%v\n%s", err, out)

@@ -40,7 +40,7 @@ var layers = map[string][]string{
 	"dataset/world": {".", "dataset", "metric"},
 	"index":         {"."},
 	"align":         {".", "encoder", "engine"},
-	"corpus":        {".", "dataset", "video", "encoder", "feature"},
+	"corpus":        {".", "dataset", "video", "encoder", "feature", "metric"},
 	"train":         {".", "align", "corpus", "dataset", "metric", "feature", "encoder", "engine"},
 	"search":        {".", "index", "align", "encoder", "feature"},
 	"library":       {".", "index", "encoder", "feature", "video"},

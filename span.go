@@ -2,6 +2,7 @@ package sightline
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 )
 
@@ -42,8 +43,9 @@ func Clock(seconds float64) string {
 // String formats the span for people, as 0:03.0–0:07.5.
 func (s Span) String() string { return Clock(s.Start) + "–" + Clock(s.End) }
 
-// Fragment formats the span as a media fragment, #t=3,7.5, which players understand at the end of a link.
+// Fragment formats the span to the millisecond as a media fragment, #t=3,7.5, which players understand at the end of a
+// link.
 func (s Span) Fragment() string {
-	number := func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+	number := func(v float64) string { return strconv.FormatFloat(math.Round(v*1000)/1000, 'f', -1, 64) }
 	return "#t=" + number(s.Start) + "," + number(s.End)
 }

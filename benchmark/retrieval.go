@@ -19,7 +19,6 @@ import (
 	"sightline"
 	"sightline/align"
 	"sightline/corpus"
-	"sightline/dataset/world"
 	"sightline/encoder/tiny"
 	"sightline/engine"
 	"sightline/internal/atomicfile"
@@ -239,11 +238,15 @@ func judge(ctx context.Context, plan Plan, domain, title string, models map[stri
 			}
 			section.Tests = append(section.Tests, Test{Method: method.Name + ", seed 1", Against: Methods[0].Name, Differences: differences})
 		}
-		ceilings, err := ceilings(split, plan.Rho, protocol)
+		oracles, err := split.Oracles()
 		if err != nil {
 			return nil, err
 		}
-		section.Rows = append(section.Rows, ceilings...)
+		for _, oracle := range oracles {
+			if oracle.Summary.Protocol == protocol {
+				section.Rows = append(section.Rows, Row(oracle))
+			}
+		}
 		chance, err := baseline.Chance([]int{1, 5, 10})
 		if err != nil {
 			return nil, err
@@ -291,27 +294,6 @@ func overSeeds(name string, rankings []metric.Ranking, protocol metric.Protocol)
 	}
 	mean, err := metric.OverSeeds(summaries, 0)
 	return Row{fmt.Sprintf("%s (%d seeds)", name, len(summaries)), mean}, err
-}
-
-// ceilings returns what perfect matchers of each sight reach.
-func ceilings(split *corpus.Corpus, rho float64, protocol metric.Protocol) ([]Row, error) {
-	facts, captions, ok := split.Facts()
-	if !ok {
-		return nil, nil
-	}
-	var rows []Row
-	for _, sight := range []world.Sight{world.FullSight, world.OrderBlind, world.Motionless} {
-		summaries, err := sight.Ceiling(rho, captions, split.Set.Owner(), facts)
-		if err != nil {
-			return nil, err
-		}
-		for _, summary := range summaries {
-			if summary.Protocol == protocol {
-				rows = append(rows, Row{"ceiling: " + sight.String(), summary})
-			}
-		}
-	}
-	return rows, nil
 }
 
 // Write prints the tables for people.

@@ -184,20 +184,6 @@ func (c *Corpus) sample(ctx context.Context, i, n, size int) (frames []sightline
 	return frames, end, ctx.Err()
 }
 
-// Facts returns what the renderer knows of each video and each caption, and false for videos from files.
-func (c *Corpus) Facts() ([]world.Facts, []world.Caption, bool) {
-	if c.clips == nil {
-		return nil, nil, false
-	}
-	facts := make([]world.Facts, len(c.clips))
-	var captions []world.Caption
-	for i, clip := range c.clips {
-		facts[i] = clip.Facts
-		captions = append(captions, clip.Captions...)
-	}
-	return facts, captions, true
-}
-
 // Decoder names what decodes the frames.
 func (c *Corpus) Decoder(ctx context.Context) string {
 	if c.Rendered {
@@ -207,7 +193,7 @@ func (c *Corpus) Decoder(ctx context.Context) string {
 	if err != nil {
 		return "ffmpeg, version unknown"
 	}
-	return fmt.Sprint("ffmpeg ", version)
+	return "ffmpeg " + version.Text
 }
 
 // Hash returns 16 hex digits over the captions and over what the videos are: the renderer's options, or the paths, sizes

@@ -109,7 +109,7 @@ func (p *Program) Run(inputs ...Array) ([]Array, error) {
 		defer t.FinalizeAll()
 		args = append(args, t)
 	}
-	results, err := p.exec.Exec(args...)
+	results, err := p.exec.Call(args...)
 	if err != nil {
 		return nil, fmt.Errorf("run: %w", err)
 	}

@@ -8,5 +8,8 @@ import (
 )
 
 func init() {
-	openers["xla"] = func() (compute.Backend, error) { return xla.New("cuda") }
+	openers["xla"] = func() (compute.Backend, error) {
+		xla.EnableAutoInstall(false) // nothing is downloaded unless a person asks for it
+		return xla.New("cuda")
+	}
 }

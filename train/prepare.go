@@ -47,6 +47,9 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, []DataRe
 	if err := config.Check(); err != nil {
 		return Job{}, nil, &sightline.Error{Kind: sightline.Usage, What: "train", Err: err}
 	}
+	if err := claim(setting.Dir, config); err != nil { // before hours of encoding
+		return Job{}, nil, err
+	}
 	val, err := corpus.Open(config.Data.Val)
 	if err != nil {
 		return Job{}, nil, err

@@ -69,7 +69,7 @@ func TestEveryTowerTrains(t *testing.T) {
 func TestStillsNeedALiveTower(t *testing.T) {
 	config := small("stored")
 	config.Data.Train = "world:stills/60"
-	if _, _, err := Prepare(t.Context(), config, Setting{}); sightline.KindOf(err) != sightline.Usage {
+	if _, _, err := Prepare(t.Context(), config, Setting{Dir: filepath.Join(t.TempDir(), "run")}); sightline.KindOf(err) != sightline.Usage {
 		t.Errorf("stills for a stored tower give %v", err)
 	}
 }

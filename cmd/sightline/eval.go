@@ -229,7 +229,7 @@ func (v *evaluation) score(ctx context.Context, m model) (sightline.Matrix, erro
 
 // tabulate returns the table of every direction: the models, then what bounds them from above and below.
 func tabulate(contenders []contender, split *corpus.Corpus, options metric.Options) ([]evalResult, error) {
-	ceilings, err := oracles(split)
+	ceilings, err := split.Oracles()
 	if err != nil {
 		return nil, err
 	}

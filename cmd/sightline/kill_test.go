@@ -123,7 +123,7 @@ func TestKillTrain(t *testing.T) {
 func archived(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	held := map[string]string{}
-	listing := start(t, never, "list", "--archive", dir, "--json")
+	listing := start(t, patience, "list", "--archive", dir, "--json")
 	if listing.code == int(sightline.NotReady) {
 		return held
 	}

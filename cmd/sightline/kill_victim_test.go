@@ -34,8 +34,8 @@ type victim struct {
 // startUp is the time in which a process does little but start. One kill in four comes within it.
 const startUp = 60 * time.Millisecond
 
-// never is a moment that no process lives to see.
-const never = time.Hour
+// patience is when a process that nobody means to kill is killed all the same, because it does not get on.
+const patience = 3 * time.Minute
 
 func (v victim) kill(t *testing.T) {
 	kills := 2
@@ -106,7 +106,7 @@ type process struct {
 // run runs sightline to its end, which must be a good one.
 func run(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := start(t, never, args...)
+	p := start(t, patience, args...)
 	p.mustSucceed(t)
 	return p
 }
@@ -141,6 +141,9 @@ func start(t *testing.T, moment time.Duration, args ...string) *process {
 
 func (p *process) mustSucceed(t *testing.T) {
 	t.Helper()
+	if p.killed {
+		t.Fatalf("sightline %s did not end within %v:\n%s%s", strings.Join(p.args, " "), patience, p.out.String(), p.talk.String())
+	}
 	if p.code != 0 {
 		t.Fatalf("sightline %s ended with %d:\n%s%s", strings.Join(p.args, " "), p.code, p.out.String(), p.talk.String())
 	}

@@ -64,7 +64,7 @@ func Open(dir string) (Meta, error) {
 	}
 	return Meta{}, &sightline.Error{
 		Kind: sightline.NotReady, What: "open the world in " + dir, Err: err,
-		Try: fmt.Sprintf("sightline world --dir %q", dir),
+		Try: fmt.Sprintf("sightline world %q", dir),
 	}
 }
 
