@@ -18,8 +18,8 @@ import (
 // How many videos clips and rendered make.
 const (
 	clipCount  = 12
-	trainClips = 16
-	valClips   = 8
+	trainClips = 8
+	valClips   = 6
 )
 
 // clips returns a folder with short videos, 00.mp4 and so on, some with subtitles, and pairs.jsonl, which names them all.

@@ -82,7 +82,7 @@ func TestKillEncode(t *testing.T) {
 // TestKillTrain kills train. After every kill the losses that are kept are the first of an undisturbed run's, and none is
 // forgotten; in the end losses, validations and weights are all the same.
 func TestKillTrain(t *testing.T) {
-	const epochs, batch = 40, 8
+	const epochs, batch = 100, 4
 	pairs := rendered(t)
 	config := filepath.Join(t.TempDir(), "run.yaml")
 	write(t, config, fmt.Sprintf("name: killed\nencoder: tiny\ndata: {train: %q, val: %q}\ntower: {hidden: 64}\nepochs: %d\nbatch: %d\n",

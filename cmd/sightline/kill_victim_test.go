@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io/fs"
 	"maps"
 	"math/rand/v2"
@@ -53,7 +54,7 @@ func (v victim) kill(t *testing.T) {
 	length := time.Since(begun)
 	t.Logf("seed %d; undisturbed it takes %v", seed, length.Round(time.Millisecond))
 
-	var moments []time.Duration
+	var moments []string
 	var orphaned time.Duration
 	folders := 0
 	for len(moments) < kills {
@@ -71,10 +72,10 @@ func (v victim) kill(t *testing.T) {
 				p.mustSucceed(t)
 				break
 			}
-			moments = append(moments, moment.Round(time.Millisecond))
 			orphaned = max(orphaned, p.orphaned)
 			had := done
 			done = v.finished(t, dir, undisturbed)
+			moments = append(moments, fmt.Sprintf("%v (%d done)", moment.Round(time.Millisecond), len(done)))
 			for _, item := range had {
 				if !slices.Contains(done, item) {
 					t.Errorf("%s was done, and is lost", item)
@@ -87,10 +88,10 @@ func (v victim) kill(t *testing.T) {
 		run(t, v.args(dir)...)
 		v.whole(t, dir, undisturbed)
 		if t.Failed() {
-			t.Fatalf("after kills at %v", moments)
+			t.Fatalf("after kills at %s", strings.Join(moments, ", "))
 		}
 	}
-	t.Logf("%d kills in %d folders, this long after a start: %v", len(moments), folders, moments)
+	t.Logf("%d kills in %d folders, this long after a start: %s", len(moments), folders, strings.Join(moments, ", "))
 	t.Logf("what it had started outlived it by %v at most; all in %v", orphaned.Round(time.Millisecond), time.Since(begun).Round(time.Second))
 }
 
