@@ -8,16 +8,11 @@
 package align
 
 import (
-	"fmt"
-	"maps"
 	"math/rand/v2"
-	"slices"
-	"strings"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"sightline"
-	"sightline/encoder/transformer"
 	"sightline/engine"
 )
 
@@ -48,30 +43,11 @@ type Batch struct {
 	Spans  []sightline.Span // where in its video each text happens; nil outside moment tasks
 }
 
-// Frames is what a tower makes of B videos.
+// Frames is what a tower makes of B videos, and in the same shape what a head keeps of them.
 type Frames struct {
 	Vectors *Node // [B, T, D], not normalised
 	Mask    *Node // [B, T], 1 where there is a frame and 0 where there is padding
 	Pooled  *Node // what the tower's own Auxiliary loss needs; else nil
-}
-
-// Register makes a head known to run configs and bundles under its name. Packages of heads call it when they are
-// imported.
-func Register(name string, head func() Head) { heads[name] = head }
-
-var heads = map[string]func() Head{}
-
-// NewHead returns a new head of the given name.
-func NewHead(name string) (Head, error) {
-	head, ok := heads[name]
-	if !ok {
-		return nil, &sightline.Error{
-			Kind: sightline.Usage,
-			What: fmt.Sprintf("use head %q", name),
-			Err:  fmt.Errorf("known heads: %s", strings.Join(slices.Sorted(maps.Keys(heads)), ", ")),
-		}
-	}
-	return head(), nil
 }
 
 // Tower turns videos and sentences into frame and sentence vectors of one width. Each method comes as a pair: the host
@@ -94,40 +70,33 @@ type Auxiliary interface {
 type Head interface {
 	// Init adds the head's fresh parameters for vectors of width dim.
 	Init(weights *engine.Weights, dim int, random *rand.Rand)
-	// Video turns frames into what is stored of each video: [B, R, D]. It must not depend on any text.
-	Video(vars engine.Vars, frames Frames) *Node
-	// Text turns sentence vectors [B, D] into what represents each text: [B, D], normalised: its recall vector.
+	// Video turns frames into what is stored of each video: R rows with their mask. It must not depend on any text.
+	Video(vars engine.Vars, frames Frames) Frames
+	// Text turns sentence vectors [B, D] into what represents each text, [B, D]. Normalised, it is the text's recall vector.
 	Text(vars engine.Vars, sentence *Node) *Node
-	// Recall turns stored videos [B, R, D] into the text-free, normalised vectors [B, D] whose dot product with a text's
-	// selects candidates.
-	Recall(vars engine.Vars, videos *Node) *Node
-	// Score compares every text [A, D] with every video [N, R, D]: similarities [A, N], not scaled.
-	Score(vars engine.Vars, texts, videos *Node) *Node
-	// TwoStage tells whether Score is more than the dot product of the recall vectors, so that candidates need re-scoring.
-	TwoStage() bool
+	// Recall turns stored videos into the text-free, normalised vectors [B, D] whose dot product with a text's recall
+	// vector selects candidates.
+	Recall(vars engine.Vars, videos Frames) *Node
+	// Score compares every text [A, D] with every stored video: similarities [A, N], not scaled. The similarity of a pair
+	// must not depend on what else is compared.
+	Score(vars engine.Vars, texts *Node, videos Frames) *Node
+	// Traits tells how the head wants to be used.
+	Traits() Traits
 }
 
-// LogitScale is the parameter that holds the logarithm of the temperature's inverse, as in CLIP; MaxLogitScale bounds it.
-const (
-	LogitScale    = "logit_scale"
-	MaxLogitScale = 4.605170185988092 // ln 100
-)
-
-// InfoNCE is the symmetric contrastive loss of matched scores [B, B], texts in rows (CLIP; retrieval.md 0.3):
-// ½(mean_i −log softmax_row(i)_ii + mean_i −log softmax_col(i)_ii).
-func InfoNCE(logits *Node) *Node {
-	size := logits.Shape().Dimensions[0]
-	own := identity(logits.Graph(), size)
-	rows := ReduceAllSum(Mul(own, LogSoftmax(logits, 1)))
-	columns := ReduceAllSum(Mul(own, LogSoftmax(logits, 0)))
-	return MulScalar(Add(rows, columns), -0.5/float64(size))
+// Traits tells how a head wants to be used.
+type Traits struct {
+	// TwoStage tells that Score is more than the dot product of the recall vectors, so that candidates need re-scoring.
+	TwoStage bool
+	// Texts and Videos are how many Score compares at a time, so that memory stays bounded whatever is asked for.
+	Texts, Videos int
 }
 
-// identity returns the [size, size] identity matrix.
-func identity(g *Graph, size int) *Node {
-	ones := sightline.NewMatrix(size, size)
-	for i := range size {
-		ones.Row(i)[i] = 1
-	}
-	return transformer.ConstFlat(g, ones.Data, size, size)
+// Objective is a Head whose training loss is not InfoNCE of its scaled scores, or that draws chance while it trains.
+type Objective interface {
+	// Noise returns the shapes of the uniform numbers in [0, 1) that Loss takes on a batch of pairs with frames rows each
+	// and vectors of width dim. They are drawn on the host from the run's seed, so that a resumed run draws the same.
+	Noise(pairs, rows, dim int) [][]int
+	// Loss is the loss of B matched videos and sentences [B, D].
+	Loss(vars engine.Vars, contrast Contrast, videos Frames, sentence *Node, noise []*Node) *Node
 }

@@ -23,16 +23,16 @@ const (
 
 // BundleVersion is the version of the bundle format that Save writes.
 //
-//	1  config.json, model.safetensors, optionally encoder/
+//	1  config.json, model.safetensors, optionally encoder/; head is a name, or a mapping with the head's options
 const BundleVersion = 1
 
 // Bundle describes a model at rest: a folder with config.json, model.safetensors and, where the encoder was trained with
 // the head, that encoder.
 type Bundle struct {
-	Version int    `json:"version"`
-	Name    string `json:"name"`
-	Head    string `json:"head"`  // the head's registered name
-	Tower   Stored `json:"tower"` // a live tower becomes its encoder and a stored tower without adapters
+	Version int        `json:"version"`
+	Name    string     `json:"name"`
+	Head    HeadConfig `json:"head"`
+	Tower   Stored     `json:"tower"` // a live tower becomes its encoder and a stored tower without adapters
 
 	// Space is what the model's vectors mean: which encoders' features it takes, and the hash of its own weights.
 	// Sampling is that of its training; an archive samples in its own way.
@@ -51,7 +51,7 @@ func (b Bundle) Accepts(video, text sightline.ModelID, preprocess string) error 
 
 // Save writes the model into a new folder: its encoder, if it brings its own, then the weights, then config.json, whose
 // presence makes the folder a bundle. The space says what its features mean; encoder and head ids are filled in.
-func Save(dir, name, head string, m *Model, space sightline.Space) (Bundle, error) {
+func Save(dir, name string, head HeadConfig, m *Model, space sightline.Space) (Bundle, error) {
 	fail := func(err error) (Bundle, error) { return Bundle{}, fmt.Errorf("save model %s: %w", dir, err) }
 	if _, err := os.Stat(filepath.Join(dir, bundleFile)); err == nil {
 		return fail(errors.New("there is a model already"))
@@ -85,7 +85,7 @@ func Save(dir, name, head string, m *Model, space sightline.Space) (Bundle, erro
 	default:
 		return fail(fmt.Errorf("no way to store a tower of type %T", tower))
 	}
-	b.Space.Head = sightline.ModelID{Name: head, Hash: weights.Hash()}
+	b.Space.Head = sightline.ModelID{Name: head.Kind, Hash: weights.Hash()}
 	if err := weights.Save(filepath.Join(dir, weightsFile), safetensors.F32); err != nil {
 		return fail(err)
 	}

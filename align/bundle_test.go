@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -28,6 +29,8 @@ var space = sightline.Space{
 	Preprocess: "p", Sampling: "uniform-8",
 }
 
+var meanP = align.HeadConfig{Kind: meanpool.Name}
+
 func TestBundleKeepsTheModel(t *testing.T) {
 	e := open(t)
 	const dim = 8
@@ -40,7 +43,7 @@ func TestBundleKeepsTheModel(t *testing.T) {
 		m.Weights.Update(name, func(p []float32) { copy(p, engine.Normal(random, len(p), 1)) })
 	}
 	dir := filepath.Join(t.TempDir(), "model")
-	saved, err := align.Save(dir, "trial", meanpool.Name, m, space)
+	saved, err := align.Save(dir, "trial", meanP, m, space)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +51,7 @@ func TestBundleKeepsTheModel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b != saved {
+	if !reflect.DeepEqual(b, saved) {
 		t.Errorf("read back %+v, saved %+v", b, saved)
 	}
 	if got, want := back.Weights.Hash(), m.Weights.Hash(); got != want {
@@ -61,7 +64,7 @@ func TestBundleKeepsTheModel(t *testing.T) {
 	if err := b.Accepts(other, space.Text, space.Preprocess); err == nil || !strings.Contains(err.Error(), "video encoder") {
 		t.Errorf("another video encoder gives %v", err)
 	}
-	if _, err := align.Save(dir, "trial", meanpool.Name, m, space); err == nil {
+	if _, err := align.Save(dir, "trial", meanP, m, space); err == nil {
 		t.Error("a second model overwrote the first")
 	}
 	damage(t, filepath.Join(dir, "model.safetensors"))
@@ -124,7 +127,7 @@ func TestBundleOfALiveModel(t *testing.T) {
 	want := score(live, align.Video{Frames: frames}, []align.Sentence{{Text: texts[0]}, {Text: texts[1]}})
 
 	dir := filepath.Join(t.TempDir(), "model")
-	if _, err := align.Save(dir, "live", meanpool.Name, live, sightline.Space{Sampling: "uniform-8"}); err != nil {
+	if _, err := align.Save(dir, "live", meanP, live, sightline.Space{Sampling: "uniform-8"}); err != nil {
 		t.Fatal(err)
 	}
 	stored, b, err := align.Open(e, dir)

@@ -18,6 +18,7 @@ import (
 
 	"sightline"
 	"sightline/align"
+	_ "sightline/align/heads" // methods are named by their heads
 	"sightline/corpus"
 	"sightline/encoder/tiny"
 	"sightline/engine"

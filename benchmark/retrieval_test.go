@@ -8,8 +8,6 @@ import (
 
 	"sightline/engine"
 	"sightline/train"
-
-	_ "sightline/align/meanpool"
 )
 
 // TestRetrieval runs the benchmark on the demo size with one pass of training, twice: the second time nothing is trained

@@ -235,8 +235,7 @@ func Score(ctx context.Context, model *align.Model, data Pairs) (sightline.Matri
 		if err != nil {
 			return sightline.Matrix{}, err
 		}
-		videos.N, videos.R, videos.Dim = videos.N+encoded.N, encoded.R, encoded.Dim
-		videos.Data = append(videos.Data, encoded.Data...)
+		videos.Append(encoded)
 	}
 	texts, err := model.EncodeTexts(ctx, data.Texts)
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -85,7 +84,7 @@ func Run(ctx context.Context, job Job) (Record, error) {
 		if batch.err != nil {
 			return Record{}, fmt.Errorf("train: step %d: %w", state.Step, batch.err)
 		}
-		loss, gradients, err := step.run(batch.inputs)
+		loss, gradients, err := step.run(batch.step)
 		if err != nil {
 			return Record{}, fmt.Errorf("train: step %d: %w", state.Step, err)
 		}
@@ -149,28 +148,23 @@ func clampScale(weights *engine.Weights) {
 	weights.Update(align.LogitScale, func(v []float32) { v[0] = min(v[0], align.MaxLogitScale) })
 }
 
-// stepper runs the loss and gradients of a model. Its inputs are the video inputs followed by the text inputs.
+// stepper runs the loss and gradients of a model.
 type stepper struct {
 	model   *align.Model
 	names   []string
 	program *engine.Program // compiled at the first step, when the number of inputs is known
 }
 
-type stepInputs struct {
-	videos, texts []engine.Array
-}
-
-func (s *stepper) run(in stepInputs) (loss float64, gradients [][]float32, err error) {
+func (s *stepper) run(step align.Step) (loss float64, gradients [][]float32, err error) {
 	if s.program == nil {
-		split := len(in.videos)
 		s.program, err = s.model.Engine.Gradient(s.model.Weights, s.names, func(vars engine.Vars, nodes []*Node) []*Node {
-			return []*Node{s.model.Loss(vars, nodes[:split], nodes[split:])}
+			return []*Node{s.model.Loss(vars, step, nodes)}
 		})
 		if err != nil {
 			return 0, nil, err
 		}
 	}
-	out, err := s.program.Run(slices.Concat(in.videos, in.texts)...)
+	out, err := s.program.Run(step.Arrays()...)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -186,8 +180,8 @@ func (s *stepper) run(in stepInputs) (loss float64, gradients [][]float32, err e
 
 // drawn is one prepared batch.
 type drawn struct {
-	inputs stepInputs
-	err    error
+	step align.Step
+	err  error
 }
 
 // drawBatches prepares batches ahead of the loop, from step on, and closes the channel when ctx ends. Chance is drawn
@@ -199,12 +193,12 @@ func drawBatches(ctx context.Context, job Job, step, perEpoch, steps int) <-chan
 		for ; step < steps; step++ {
 			random := rand.New(rand.NewPCG(job.Config.Seed, uint64(step)))
 			batch, err := job.Data.Batch(ctx, step/perEpoch, step%perEpoch*job.Config.Batch, job.Config.Batch, random)
-			var inputs stepInputs
+			var laid align.Step
 			if err == nil {
-				inputs, err = layOut(job.Model.Tower, batch)
+				laid, err = job.Model.Step(batch, job.Config.MaskDuplicates, random)
 			}
 			select {
-			case batches <- drawn{inputs, err}:
+			case batches <- drawn{laid, err}:
 			case <-ctx.Done():
 				return
 			}
@@ -214,15 +208,6 @@ func drawBatches(ctx context.Context, job Job, step, perEpoch, steps int) <-chan
 		}
 	}()
 	return batches
-}
-
-func layOut(tower align.Tower, batch align.Batch) (stepInputs, error) {
-	videos, err := tower.VideoInputs(batch.Videos)
-	if err != nil {
-		return stepInputs{}, err
-	}
-	texts, err := tower.TextInputs(batch.Texts)
-	return stepInputs{videos, texts}, err
 }
 
 // decayNote says in words what the record should tell of the optimiser.

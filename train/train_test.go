@@ -295,7 +295,7 @@ func TestConfigRefusesWhatMakesNoSense(t *testing.T) {
 		t.Fatal(err)
 	}
 	again, err := ParseConfig(good.YAML())
-	if err != nil || again != good {
+	if err != nil || !again.Equal(good) {
 		t.Errorf("written and read back: %+v, %v", again, err)
 	}
 }

@@ -26,25 +26,19 @@ type Head struct{}
 // Init adds nothing.
 func (Head) Init(*engine.Weights, int, *rand.Rand) {}
 
-// Video returns v = n(Σ_t m_t n(F_t) / max(Σ_t m_t, 1 if 0)) as [B, 1, D], n(x) = x/‖x‖.
-func (Head) Video(_ engine.Vars, frames align.Frames) *Node {
-	dims := frames.Mask.Shape().Dimensions
-	mask := Reshape(frames.Mask, dims[0], dims[1], 1)                                           // [B, T, 1]
-	sum := ReduceSum(Mul(transformer.Normalize(frames.Vectors), mask), 1)                       // [B, D]
-	count := MaxScalar(Reshape(ReduceSum(frames.Mask, 1), dims[0], 1), 1)                       // [B, 1]
-	return ExpandAxes(transformer.Normalize(Div(sum, BroadcastToShape(count, sum.Shape()))), 1) // [B, 1, D]
-}
+// Video returns v = n(Σ_t m_t n(F_t) / max(Σ_t m_t, 1 if 0)) as one row, n(x) = x/‖x‖.
+func (Head) Video(_ engine.Vars, frames align.Frames) align.Frames { return align.MeanRow(frames) }
 
 // Text returns the normalised sentence vectors [B, D].
 func (Head) Text(_ engine.Vars, sentence *Node) *Node { return transformer.Normalize(sentence) }
 
 // Recall returns the stored vector itself [B, D].
-func (Head) Recall(_ engine.Vars, videos *Node) *Node { return Squeeze(videos, 1) }
+func (Head) Recall(_ engine.Vars, videos align.Frames) *Node { return Squeeze(videos.Vectors, 1) }
 
 // Score returns the cosines s·v [A, N].
-func (h Head) Score(vars engine.Vars, texts, videos *Node) *Node {
-	return Dot(texts, h.Recall(vars, videos)).General([]int{1}, nil, []int{1}, nil)
+func (Head) Score(_ engine.Vars, texts *Node, videos align.Frames) *Node {
+	return align.Cosines(texts, videos)
 }
 
-// TwoStage is false: the recall vectors are the whole model.
-func (Head) TwoStage() bool { return false }
+// Traits: the recall vectors are the whole model.
+func (Head) Traits() align.Traits { return align.OneStage }

@@ -150,7 +150,7 @@ func TestStarterRunIsTheDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, text)
 	}
-	if run != starterRun() {
+	if !run.Equal(starterRun()) {
 		t.Errorf("it reads as\n%s\nwant\n%s", run.YAML(), starterRun().YAML())
 	}
 	for line := range strings.Lines(string(starterRun().YAML())) {

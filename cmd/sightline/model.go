@@ -172,7 +172,7 @@ func (a *app) modelShowCommand() *cobra.Command {
 			shown := shownJSON{Dir: dir, Parameters: m.Weights.Count(), Bytes: bytes, Bundle: bundle}
 			return a.print(shown, func() error {
 				for _, line := range [][2]string{
-					{"name", bundle.Name}, {"folder", dir}, {"head", bundle.Head},
+					{"name", bundle.Name}, {"folder", dir}, {"head", bundle.Head.String()},
 					{"video", bundle.Space.Video.String()}, {"text", bundle.Space.Text.String()}, {"weights", bundle.Space.Head.String()},
 					{"pixels", bundle.Space.Preprocess}, {"trained on", bundle.Space.Sampling},
 					{"parameters", terminal.Thousands(shown.Parameters)}, {"size", terminal.Bytes(shown.Bytes)},

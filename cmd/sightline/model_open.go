@@ -9,6 +9,7 @@ import (
 
 	"sightline"
 	"sightline/align"
+	_ "sightline/align/heads"
 	"sightline/align/meanpool"
 	"sightline/encoder/clip"
 	"sightline/encoder/hub"

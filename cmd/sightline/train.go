@@ -179,7 +179,7 @@ func saveModel(dir string, config train.Config, m *align.Model, encoders train.E
 func finishedRun(dir string, config train.Config) (train.Record, bool) {
 	var record train.Record
 	text, err := os.ReadFile(filepath.Join(dir, runRecord))
-	if err != nil || json.Unmarshal(text, &record) != nil || record.Config != config {
+	if err != nil || json.Unmarshal(text, &record) != nil || !record.Config.Equal(config) {
 		return record, false
 	}
 	_, err = align.ReadBundle(filepath.Join(dir, runModel))

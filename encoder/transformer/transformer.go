@@ -63,30 +63,35 @@ func Normalize(x *Node) *Node {
 // value stacked), in_proj_bias, out_proj. The mask is added to the attention logits [B, heads, L, L] and must broadcast to
 // them; nil means none.
 func SelfAttention(vars engine.Vars, x *Node, heads int, mask *Node) *Node {
+	return attend(vars, x, x, heads, mask)
+}
+
+// attend is attention of the positions of [B, Q, W] over those of x [B, L, W], which share parameters.
+func attend(vars engine.Vars, of, x *Node, heads int, mask *Node) *Node {
 	dims := x.Shape().Dimensions
-	batch, length, width := dims[0], dims[1], dims[2]
+	batch, width := dims[0], dims[2]
 	if width%heads != 0 {
 		panic(fmt.Errorf("attention width %d is not divisible by %d heads", width, heads))
 	}
 	depth := width / heads
 	weight := Reshape(vars.Get("in_proj_weight"), 3, width, width)
 	bias := Reshape(vars.Get("in_proj_bias"), 3, width)
-	project := func(part int) *Node { // [B, H, L, depth]
-		y := Project(x, pick(weight, part), pick(bias, part))
-		return TransposeAllAxes(Reshape(y, batch, length, heads, depth), 0, 2, 1, 3)
+	project := func(x *Node, part int) *Node { // [B, H, L, depth]
+		y := Project(x, Pick(weight, part), Pick(bias, part))
+		return TransposeAllAxes(Reshape(y, batch, -1, heads, depth), 0, 2, 1, 3)
 	}
-	q := MulScalar(project(0), 1/math.Sqrt(float64(depth)))
-	logits := Dot(q, project(1)).General([]int{3}, []int{0, 1}, []int{3}, []int{0, 1}) // [B, H, L, L]
+	q := MulScalar(project(of, 0), 1/math.Sqrt(float64(depth)))
+	logits := Dot(q, project(x, 1)).General([]int{3}, []int{0, 1}, []int{3}, []int{0, 1}) // [B, H, Q, L]
 	if mask != nil {
 		logits = Add(logits, BroadcastToShape(mask, logits.Shape()))
 	}
-	y := Dot(Softmax(logits, -1), project(2)).General([]int{3}, []int{0, 1}, []int{2}, []int{0, 1}) // [B, H, L, depth]
-	y = Reshape(TransposeAllAxes(y, 0, 2, 1, 3), batch, length, width)
+	y := Dot(Softmax(logits, -1), project(x, 2)).General([]int{3}, []int{0, 1}, []int{2}, []int{0, 1}) // [B, H, Q, depth]
+	y = Reshape(TransposeAllAxes(y, 0, 2, 1, 3), batch, -1, width)
 	return Linear(vars, "out_proj", y)
 }
 
-// pick returns x[index]. It gathers and does not slice, because ONNX Runtime's backend lacks the gradient of a slice.
-func pick(x *Node, index int) *Node {
+// Pick returns x[index]. It gathers and does not slice, because ONNX Runtime's backend lacks the gradient of a slice.
+func Pick(x *Node, index int) *Node {
 	return Gather(x, Const(x.Graph(), []int64{int64(index)}))
 }
 

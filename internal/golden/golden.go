@@ -1,5 +1,5 @@
 // Package golden finds the golden vectors that a test must reproduce: in the folder named by SIGHTLINE_GOLDEN when it is
-// set (layout: retrieval/, moments/), else in the testdata folder of the package under test. A file that should be there
+// set (layout: retrieval/, moments/), else in the testdata folder of the package under test or of the folder above it. A file that should be there
 // and is not fails the test; golden tests never skip. Every shape and hyperparameter comes from the files.
 package golden
 
@@ -23,6 +23,9 @@ const (
 func Path(t testing.TB, area, name string) string {
 	t.Helper()
 	path := filepath.Join("testdata", name)
+	if _, err := os.Stat(path); err != nil {
+		path = filepath.Join("..", path)
+	}
 	if root := os.Getenv("SIGHTLINE_GOLDEN"); root != "" {
 		path = filepath.Join(root, area, name)
 	}

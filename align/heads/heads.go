@@ -1,0 +1,10 @@
+// Package heads makes every head known by its name: import it for that effect.
+package heads
+
+import (
+	_ "sightline/align/meanpool"    // CLIP4Clip's mean
+	_ "sightline/align/seqlstm"     // CLIP4Clip's LSTM over frames
+	_ "sightline/align/seqtransf"   // CLIP4Clip's transformer over frames
+	_ "sightline/align/tighttransf" // CLIP4Clip's transformer over sentence and frames
+	_ "sightline/align/xpool"       // X-Pool's sentence-conditioned pooling
+)
