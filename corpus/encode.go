@@ -17,13 +17,13 @@ import (
 	"sightline/feature"
 )
 
-// Encode returns the features of n uniformly sampled frames of every video, in the order of the set. Features of files
-// are taken from the store where they are there and stored where they are not, to the same values either way, and what
-// killed processes left unfinished in the store is removed; rendered ones are made anew, which is quicker than reading
-// them. Decoding runs ahead of encoding. Progress, if not nil, is told how many videos are done.
+// Encode returns the features of n uniformly sampled frames of every video, in the order of the set. They are taken from
+// the store where they are there and stored where they are not, to the same values either way, and what killed processes
+// left unfinished in the store is removed; with a store without a folder they are made anew. Decoding runs ahead of encoding. Progress, if not nil, is told how many videos are done.
 func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, n int, store feature.Store, progress func(done int)) ([]feature.Features, error) {
 	space := sightline.Space{Video: frames.ID(), Preprocess: frames.Preprocess(), Sampling: Sampling(n)}
-	if !c.Rendered {
+	kept := store.Dir != ""
+	if kept {
 		if err := store.Clean(space); err != nil {
 			return nil, err
 		}
@@ -31,11 +31,11 @@ func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, n int,
 	all := make([]feature.Features, len(c.Set.Videos))
 	var missing []int
 	for i, v := range c.Set.Videos {
-		if c.Rendered {
+		if !kept {
 			missing = append(missing, i)
 			continue
 		}
-		stored, err := store.Read(feature.Header{VideoID: storedAs(v), Stream: feature.Frame, Space: space})
+		stored, err := store.Read(feature.Header{VideoID: c.storedAs(v), Stream: feature.Frame, Space: space})
 		switch {
 		case err == nil:
 			stored.VideoID = v.ID
@@ -66,19 +66,19 @@ func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, n int,
 			own := rows.Data[first*rows.Cols : (first+len(d.frames))*rows.Cols]
 			first += len(d.frames)
 			made := feature.Features{
-				Header: feature.Header{VideoID: storedAs(v), Stream: feature.Frame, Space: space},
+				Header: feature.Header{VideoID: c.storedAs(v), Stream: feature.Frame, Space: space},
 				Spans:  spans(d.frames, d.end),
 				Rows:   sightline.Matrix{Rows: len(d.frames), Cols: rows.Cols, Data: own},
 			}
-			if !c.Rendered {
+			if kept {
 				if err := store.Write(made); err != nil {
 					return err
 				}
 				if made, err = store.Read(made.Header); err != nil { // rounded to float16, as they are next time
 					return err
 				}
-				made.VideoID = v.ID
 			}
+			made.VideoID = v.ID
 			all[d.video] = made
 		}
 		if done += len(waiting); progress != nil {
@@ -106,8 +106,11 @@ func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, n int,
 }
 
 // storedAs names a video in the feature store. Ids are unique in one data set only, and a file may be replaced: where the
-// video is a file, its path, size and time of change are part of the name.
-func storedAs(v sightline.Video) string {
+// video is a file, its path, size and time of change are part of the name; where it is rendered, the split it belongs to.
+func (c *Corpus) storedAs(v sightline.Video) string {
+	if c.Rendered {
+		return c.Name + " " + v.ID
+	}
 	path, err := filepath.Abs(v.Path)
 	if v.Path == "" || err != nil {
 		return v.ID

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -48,7 +49,13 @@ func (e *Engine) Compile(weights *Weights, fn Func) (*Program, error) {
 		for i, name := range names {
 			parameters[name] = nodes[i]
 		}
-		return fn(Vars{nodes: parameters}, nodes[len(names):])
+		outputs := fn(Vars{nodes: parameters}, nodes[len(names):])
+		for i, output := range outputs {
+			if slices.Contains(nodes, output) { // ONNX Runtime's backend mixes up outputs that are inputs
+				outputs[i] = graph.AddScalar(output, 0)
+			}
+		}
+		return outputs
 	}
 	exec, err := graph.NewExec(e.backend, build)
 	if err != nil {

@@ -23,7 +23,7 @@ type encodeJSON struct {
 	Rows    int             `json:"rows"`
 	Dim     int             `json:"dim"`
 	Space   sightline.Space `json:"space"`
-	Store   string          `json:"store,omitempty"` // "" for rendered data, which is encoded anew each time
+	Store   string          `json:"store"`
 	Written []string        `json:"written"`         // files for Python
 }
 
@@ -76,10 +76,7 @@ may be named as well. --export writes the features as .npz or .npy files for Pyt
 			if err != nil {
 				return err
 			}
-			result := encodeJSON{Data: data.Name, Videos: len(all), Dim: encoders.Frames.FrameDim(), Written: []string{}}
-			if !data.Rendered {
-				result.Store = s.store().Dir
-			}
+			result := encodeJSON{Data: data.Name, Videos: len(all), Dim: encoders.Frames.FrameDim(), Store: s.store().Dir, Written: []string{}}
 			for _, f := range all {
 				result.Rows += f.Rows.Rows
 				result.Space = f.Space
@@ -92,13 +89,9 @@ may be named as well. --export writes the features as .npz or .npy files for Pyt
 			return a.print(result, func() error {
 				a.out.Printf("%s, %s of width %d by %v\n", terminal.Count(result.Videos, "video", "videos"),
 					terminal.Count(result.Rows, "row", "rows"), result.Dim, result.Space.Video)
-				switch {
-				case export != "":
+				a.out.Printf("kept in %s\n", terminal.Clean(result.Store))
+				if export != "" {
 					a.out.Printf("%s in %s\n", terminal.Count(len(result.Written), "file", "files"), terminal.Clean(export))
-				case result.Store != "":
-					a.out.Printf("kept in %s\n", terminal.Clean(result.Store))
-				default:
-					a.say("nothing was kept: rendered data is encoded anew where it is used; --export DIR writes files")
 				}
 				return nil
 			})
