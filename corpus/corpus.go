@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"os"
 	"strconv"
@@ -24,8 +25,8 @@ import (
 	"sightline/video"
 )
 
-// Scheme starts the names of rendered splits: world:A/base/train, with options as in world:A/base/train?seed=7&rho=1, and
-// world:stills/60000?seed=1 for that many still pictures.
+// Scheme starts the names of rendered splits: world:A/base/train, with options as in world:A/base/train?seed=7&rho=1 and
+// captions=1 for the first so many captions of each video, and world:stills/60000?seed=1 for that many still pictures.
 const Scheme = "world:"
 
 // DefaultSeed is the world's seed where a name gives none. Published tables use it.
@@ -40,6 +41,7 @@ type Corpus struct {
 	clips   []world.Clip
 	stills  []sightline.Frame
 	options world.Options
+	drawnAs string // names the pictures: the name without what changes captions alone
 }
 
 // Open opens a split: the name of a file of pairs, or of a rendered split.
@@ -55,7 +57,7 @@ func Open(name string) (*Corpus, error) {
 	if n, seed, ok := Stills(name); ok {
 		return stills(name, n, seed), nil
 	}
-	domain, split, options, err := parse(spec)
+	domain, split, options, captions, err := parse(spec)
 	if err != nil {
 		return nil, &sightline.Error{
 			Kind: sightline.Usage, What: "open corpus " + name, Err: err,
@@ -63,14 +65,22 @@ func Open(name string) (*Corpus, error) {
 		}
 	}
 	drawn := world.New(domain, options)
-	return &Corpus{Name: name, Set: drawn.Set(split), Rendered: true, clips: drawn.Clips[split], options: options}, nil
+	clips := drawn.Clips[split]
+	for i := range clips {
+		clips[i].Captions = clips[i].Captions[:min(captions, len(clips[i].Captions))]
+	}
+	path, _, _ := strings.Cut(spec, "?")
+	return &Corpus{
+		Name: name, Set: drawn.Set(split), Rendered: true, clips: clips, options: options,
+		drawnAs: fmt.Sprintf("%s seed %d", path, options.Seed),
+	}, nil
 }
 
-func parse(spec string) (domain world.Domain, split world.Split, options world.Options, err error) {
+func parse(spec string) (domain world.Domain, split world.Split, options world.Options, captions int, err error) {
 	path, query, _ := strings.Cut(spec, "?")
 	parts := strings.Split(path, "/")
 	if len(parts) != 3 {
-		return 0, 0, options, errors.New("a rendered split has a domain, a size and a part")
+		return 0, 0, options, 0, errors.New("a rendered split has a domain, a size and a part")
 	}
 	if domain, err = named(parts[0], world.A, world.B); err != nil {
 		return
@@ -81,7 +91,7 @@ func parse(spec string) (domain world.Domain, split world.Split, options world.O
 	if split, err = named(parts[2], world.Train, world.Val, world.Test); err != nil {
 		return
 	}
-	options.Seed, options.Rho = DefaultSeed, world.DefaultRho
+	options.Seed, options.Rho, captions = DefaultSeed, world.DefaultRho, math.MaxInt
 	values, err := url.ParseQuery(query)
 	if err != nil {
 		return
@@ -95,6 +105,10 @@ func parse(spec string) (domain world.Domain, split world.Split, options world.O
 			if options.Rho, err = strconv.ParseFloat(value, 64); err == nil && !(options.Rho > 0 && options.Rho <= 1) {
 				err = fmt.Errorf("rho is %s, not in (0, 1]", value)
 			}
+		case "captions":
+			if captions, err = strconv.Atoi(value); err == nil && captions < 1 {
+				err = fmt.Errorf("%d captions of a video are none", captions)
+			}
 		default:
 			err = fmt.Errorf("unknown option %q", key)
 		}
@@ -102,7 +116,7 @@ func parse(spec string) (domain world.Domain, split world.Split, options world.O
 			return
 		}
 	}
-	return domain, split, options, nil
+	return domain, split, options, captions, nil
 }
 
 // Stills takes the name of still pictures apart: how many, drawn from which seed. It is false for other names.
@@ -125,7 +139,7 @@ func Stills(name string) (n int, seed uint64, ok bool) {
 
 // stills draws still pictures as videos of one frame with one caption each.
 func stills(name string, n int, seed uint64) *Corpus {
-	c := &Corpus{Name: name, Set: dataset.Set{Name: "stills"}, Rendered: true}
+	c := &Corpus{Name: name, Set: dataset.Set{Name: "stills"}, Rendered: true, drawnAs: fmt.Sprintf("stills seed %d", seed)}
 	for i, still := range world.Stills(seed, n, world.StillOptions{}) {
 		c.Set.Videos = append(c.Set.Videos, sightline.Video{ID: fmt.Sprintf("still-%d", i)})
 		c.Set.Captions = append(c.Set.Captions, dataset.Caption{Video: i, Text: still.Caption.Text})

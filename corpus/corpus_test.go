@@ -20,7 +20,7 @@ import (
 func TestOpenRefusesNamesThatMakeNoSense(t *testing.T) {
 	for _, name := range []string{
 		"world:", "world:A/base", "world:C/base/train", "world:A/huge/train", "world:A/base/dev",
-		"world:A/base/train?rho=0", "world:A/base/train?rho=2", "world:A/base/train?seed=x", "world:A/base/train?sed=1",
+		"world:A/base/train?rho=0", "world:A/base/train?rho=2", "world:A/base/train?captions=0", "world:A/base/train?seed=x", "world:A/base/train?sed=1",
 		"world:stills/0", "world:stills/many",
 	} {
 		if _, err := corpus.Open(name); sightline.KindOf(err) != sightline.Usage {

@@ -109,7 +109,7 @@ func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, n int,
 // video is a file, its path, size and time of change are part of the name; where it is rendered, the split it belongs to.
 func (c *Corpus) storedAs(v sightline.Video) string {
 	if c.Rendered {
-		return c.Name + " " + v.ID
+		return c.drawnAs + " " + v.ID
 	}
 	path, err := filepath.Abs(v.Path)
 	if v.Path == "" || err != nil {

@@ -261,6 +261,17 @@ func Compare(a, b Ranks, options Options) ([]Difference, error) {
 	return differences, nil
 }
 
+// Join returns several runs of one method on the same queries as one, for Compare: what is asked of a video in all runs is
+// resampled together. It needs at least one run.
+func Join(runs []Ranks) Ranks {
+	all := Ranks{Protocol: runs[0].Protocol, Candidates: runs[0].Candidates}
+	for _, run := range runs {
+		all.Greater, all.Equal = append(all.Greater, run.Greater...), append(all.Equal, run.Equal...)
+		all.Video, all.Own = append(all.Video, run.Video...), append(all.Own, run.Own...)
+	}
+	return all
+}
+
 // OverSeeds summarises one method trained from several seeds on the same queries: each number is the mean over the runs,
 // with the t interval of that mean (none for a single run). Counts of ties are those of all runs together. confidence 0
 // means 0.95.

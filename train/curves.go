@@ -1,18 +1,14 @@
 package train
 
 import (
-	"bytes"
 	"fmt"
 	"image/color"
-	"io"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgimg"
 
-	"sightline/internal/atomicfile"
+	"sightline/internal/plotting"
 )
 
 // draw writes the loss by step and the validation recalls by epoch side by side as a PNG.
@@ -33,7 +29,7 @@ func (r Record) draw(path string) error {
 	if err := addLine(losses, raw, color.Gray{200}, ""); err != nil {
 		return err
 	}
-	if err := addLine(losses, smooth, color.RGBA{31, 119, 180, 255}, "running mean"); err != nil {
+	if err := addLine(losses, smooth, plotting.Colors[0], "running mean"); err != nil {
 		return err
 	}
 
@@ -43,30 +39,17 @@ func (r Record) draw(path string) error {
 	recalls.Y.Label.Text = "recall %"
 	recalls.Y.Min, recalls.Y.Max = 0, 100
 	losses.Legend.Top = true
-	colors := []color.Color{color.RGBA{214, 39, 40, 255}, color.RGBA{44, 160, 44, 255}, color.RGBA{148, 103, 189, 255}}
 	for k, name := range []string{"R@1", "R@5", "R@10"} {
 		line := make(plotter.XYs, len(r.Validations))
 		for i, v := range r.Validations {
 			line[i] = plotter.XY{X: float64(v.Epoch), Y: v.TextToVideo[k]}
 		}
-		if err := addLine(recalls, line, colors[k], name); err != nil {
+		if err := addLine(recalls, line, plotting.Colors[1+k], name); err != nil {
 			return err
 		}
 	}
 
-	canvas := vgimg.New(10*vg.Inch, 4*vg.Inch)
-	tiles := draw.Tiles{Rows: 1, Cols: 2, PadX: vg.Points(20), PadTop: 8, PadBottom: 8, PadLeft: 8, PadRight: 8}
-	whole := draw.New(canvas)
-	losses.Draw(tiles.At(whole, 0, 0))
-	recalls.Draw(tiles.At(whole, 1, 0))
-	var picture bytes.Buffer
-	if _, err := (vgimg.PngCanvas{Canvas: canvas}).WriteTo(&picture); err != nil {
-		return fmt.Errorf("draw curves: %w", err)
-	}
-	return atomicfile.WriteFunc(path, func(w io.Writer) error {
-		_, err := picture.WriteTo(w)
-		return err
-	})
+	return plotting.Save(path, 10*vg.Inch, 4*vg.Inch, losses, recalls)
 }
 
 // addLine draws one line, with a legend entry if it has a name.

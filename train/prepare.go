@@ -219,29 +219,34 @@ func validate(ctx context.Context, model *align.Model, data Pairs) (Validation, 
 
 // Score returns the similarities [captions, videos] that the model sees in a split.
 func Score(ctx context.Context, model *align.Model, data Pairs) (sightline.Matrix, error) {
-	var videos align.Encoded
+	videos, texts, err := Encode(ctx, model, data)
+	if err != nil {
+		return sightline.Matrix{}, err
+	}
+	return model.ScoreBlock(ctx, texts, videos)
+}
+
+// Encode returns what the model keeps of the videos and captions of a split.
+func Encode(ctx context.Context, model *align.Model, data Pairs) (videos, texts align.Encoded, err error) {
 	for i := 0; i < len(data.Videos); i += scoreBlock {
 		block := slices.Clone(data.Videos[i:min(i+scoreBlock, len(data.Videos))])
 		if data.Frames != nil {
 			for j := range block {
 				frames, err := data.Frames(ctx, i+j)
 				if err != nil {
-					return sightline.Matrix{}, err
+					return videos, texts, err
 				}
 				block[j].Frames = frames
 			}
 		}
 		encoded, err := model.EncodeVideos(ctx, block)
 		if err != nil {
-			return sightline.Matrix{}, err
+			return videos, texts, err
 		}
 		videos.Append(encoded)
 	}
-	texts, err := model.EncodeTexts(ctx, data.Texts)
-	if err != nil {
-		return sightline.Matrix{}, err
-	}
-	return model.ScoreBlock(ctx, texts, videos)
+	texts, err = model.EncodeTexts(ctx, data.Texts)
+	return videos, texts, err
 }
 
 // scoreBlock is how many videos are encoded at a time: the frames of a live tower need not all be in memory.

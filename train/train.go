@@ -37,6 +37,7 @@ type Job struct {
 	Validate func(context.Context) (Validation, error) // judges the model as it stands on the validation split
 	Dir      string                                    // the run's folder; made if absent, resumed if not
 	Progress func(Progress)                            // may be nil
+	Judged   func(context.Context, Validation) error   // told after each validation, the model as it was judged; may be nil
 }
 
 // Progress is told after every step.
@@ -106,6 +107,14 @@ func Run(ctx context.Context, job Job) (Record, error) {
 				return Record{}, fmt.Errorf("train: validate after step %d: %w", state.Step, err)
 			}
 			validation.Step, validation.Epoch = state.Step, state.Step/perEpoch
+			if job.Judged != nil {
+				if err := job.Judged(ctx, validation); err != nil {
+					if ctx.Err() != nil {
+						return Record{}, ErrInterrupted
+					}
+					return Record{}, fmt.Errorf("train: after epoch %d: %w", validation.Epoch, err)
+				}
+			}
 			state.Validations = append(state.Validations, validation)
 			if best := state.best(); best.Step == validation.Step {
 				if err := saveBest(job.Dir, job.Model.Weights); err != nil {

@@ -24,7 +24,7 @@ type encodeJSON struct {
 	Dim     int             `json:"dim"`
 	Space   sightline.Space `json:"space"`
 	Store   string          `json:"store"`
-	Written []string        `json:"written"`         // files for Python
+	Written []string        `json:"written"` // files for Python
 }
 
 func (a *app) encodeCommand() *cobra.Command {

@@ -1,0 +1,68 @@
+package benchmark
+
+import (
+	"fmt"
+	"strings"
+
+	"sightline"
+	"sightline/align"
+	_ "sightline/align/heads" // methods name their heads
+	"sightline/train"
+)
+
+// Method is one way to a model, named in the table.
+type Method struct {
+	Name   string
+	Config func(train.Config) train.Config // changes the defaults; nil means no training
+}
+
+// Methods are the rows of the table, the one that others are tested against first.
+var Methods = []Method{
+	{Name: "meanP untrained"},
+	{Name: "meanP", Config: onFeatures(align.HeadConfig{Kind: "meanpool"}, 40, 128, 1e-3)},
+	{Name: "seqLSTM", Config: onFeatures(align.HeadConfig{Kind: "seqlstm"}, 20, 128, 1e-3)},
+	{Name: "seqTransf", Config: onFeatures(align.HeadConfig{Kind: "seqtransf"}, 20, 128, 5e-4)},
+	{Name: "tightTransf", Config: onFeatures(align.HeadConfig{Kind: "tighttransf"}, 3, 16, 5e-4)},
+	{Name: "X-Pool", Config: onFeatures(align.HeadConfig{Kind: "xpool"}, 20, 128, 1e-3)},
+	{Name: "meanP end to end", Config: func(c train.Config) train.Config {
+		c.Tower = train.TowerConfig{Kind: "live", TrainFrames: 4}
+		c.Epochs, c.Batch, c.Optimizer.Rate = 3, 64, 5e-4
+		return c
+	}},
+}
+
+// onFeatures returns what makes a run train adapters of width 256 and a head on stored features.
+func onFeatures(head align.HeadConfig, epochs, batch int, rate float64) func(train.Config) train.Config {
+	return func(c train.Config) train.Config {
+		c.Head, c.Tower.Hidden = head, 256
+		c.Epochs, c.Batch, c.Optimizer.Rate = epochs, batch, rate
+		return c
+	}
+}
+
+// Choose returns the named methods in the order of Methods, which always begins with the first; nil names mean all.
+func Choose(names []string) ([]Method, error) {
+	if names == nil {
+		return Methods, nil
+	}
+	wanted := map[string]bool{Methods[0].Name: true}
+	for _, name := range names {
+		wanted[strings.TrimSpace(name)] = true
+	}
+	var chosen []Method
+	var known []string
+	for _, method := range Methods {
+		known = append(known, method.Name)
+		if wanted[method.Name] {
+			chosen = append(chosen, method)
+			delete(wanted, method.Name)
+		}
+	}
+	for name := range wanted {
+		return nil, &sightline.Error{
+			Kind: sightline.Usage, What: "choose methods", Err: fmt.Errorf("%q is none", name),
+			Try: "one or more of: " + strings.Join(known, ", "),
+		}
+	}
+	return chosen, nil
+}

@@ -1,0 +1,39 @@
+// Package plotting writes plots side by side as one PNG, in the colours that all pictures of the project share.
+package plotting
+
+import (
+	"bytes"
+	"fmt"
+	"image/color"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
+
+	"sightline/internal/atomicfile"
+)
+
+// Colors are what lines and points of one plot take in turn: blue, red, green, purple, orange.
+var Colors = []color.Color{
+	color.RGBA{31, 119, 180, 255}, color.RGBA{214, 39, 40, 255}, color.RGBA{44, 160, 44, 255},
+	color.RGBA{148, 103, 189, 255}, color.RGBA{255, 127, 14, 255},
+}
+
+// Dot is the shape of points.
+var Dot = draw.CircleGlyph{}
+
+// Save draws the plots in a row on a picture of the given size and writes it, whole or not at all.
+func Save(path string, width, height vg.Length, plots ...*plot.Plot) error {
+	canvas := vgimg.New(width, height)
+	tiles := draw.Tiles{Rows: 1, Cols: len(plots), PadX: vg.Points(20), PadTop: 8, PadBottom: 8, PadLeft: 8, PadRight: 8}
+	whole := draw.New(canvas)
+	for i, p := range plots {
+		p.Draw(tiles.At(whole, i, 0))
+	}
+	var picture bytes.Buffer
+	if _, err := (vgimg.PngCanvas{Canvas: canvas}).WriteTo(&picture); err != nil {
+		return fmt.Errorf("draw %s: %w", path, err)
+	}
+	return atomicfile.Write(path, picture.Bytes())
+}
