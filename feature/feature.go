@@ -112,6 +112,20 @@ func (f Features) Slice(i, j int) Features {
 	}
 }
 
+// Within returns the rows that lie inside a span, to the microsecond; none when there are none.
+func (f Features) Within(span sightline.Span) Features {
+	const near = 1e-6
+	from := 0
+	for from < len(f.Spans) && f.Spans[from].Start < span.Start-near {
+		from++
+	}
+	to := from
+	for to < len(f.Spans) && f.Spans[to].End <= span.End+near {
+		to++
+	}
+	return f.Slice(from, to)
+}
+
 // Windows cuts the rows into stretches of size rows, each sharing overlap rows with the one before it: the unit of
 // retrieval in an archive. The last window holds what is left, always more than overlap rows unless there are not more
 // in all; every row is in at least one window. It panics unless 0 ≤ overlap < size.

@@ -1,11 +1,13 @@
 // Package search answers a sentence with moments: it encodes the query with the model that made the index, recalls
-// windows by an exact scan, takes each video's best one, and narrows it to the rows that carry the match.
+// windows by an exact scan, takes each video's best one, re-scores the best of them where the model looks at sentence and
+// frames together, and narrows each to the rows that carry the match.
 //
 // It stands between index and library. Start at Searcher. It trains nothing, and it refuses to compare vectors of two
 // spaces.
 package search
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +24,9 @@ import (
 // DefaultLimit is the number of hits when a query does not say.
 const DefaultLimit = 10
 
+// DefaultCandidates is how many videos the first stage hands to the second, for models that need one.
+const DefaultCandidates = 50
+
 // Archive is what a search needs of an archive.
 type Archive interface {
 	// Video returns what is known of a video.
@@ -36,6 +41,10 @@ type Searcher struct {
 	Texts   encoder.TextEncoder
 	Index   index.Searcher
 	Archive Archive
+
+	// Candidates is how many videos the recall vectors select for re-scoring, where the model's score is more than their dot
+	// product; 0 means DefaultCandidates. A video that is not among them is not found.
+	Candidates int
 }
 
 // Search returns the best moments for the query, at most one a video, the best first.
@@ -54,7 +63,7 @@ func (s *Searcher) Search(ctx context.Context, query sightline.Query) ([]sightli
 	if err != nil {
 		return nil, fmt.Errorf("search %q: %w", query.Text, err)
 	}
-	windows, err := s.recall(ctx, vector, limit)
+	windows, err := s.best(ctx, vector, limit)
 	if err != nil {
 		return nil, fmt.Errorf("search %q: %w", query.Text, err)
 	}
@@ -78,11 +87,57 @@ func (s *Searcher) encode(ctx context.Context, text string) (align.Encoded, erro
 	return s.Model.EncodeTexts(ctx, []align.Sentence{{Text: text, Vector: vectors.Row(0)}})
 }
 
-// recall returns the best window of each of the limit best videos, the best first. It scans for more windows until that
-// many videos are among them or no window is left.
+// best returns the best window of each of the limit best videos, the best first: as the index has them, or re-scored by
+// the model.
+func (s *Searcher) best(ctx context.Context, query align.Encoded, limit int) ([]index.Scored, error) {
+	if !s.Model.Head.Traits().TwoStage {
+		return s.recall(ctx, query, limit)
+	}
+	candidates := s.Candidates
+	if candidates <= 0 {
+		candidates = DefaultCandidates
+	}
+	windows, err := s.recall(ctx, query, max(limit, candidates))
+	if err != nil || len(windows) == 0 {
+		return nil, err
+	}
+	if err := s.rescore(ctx, query, windows); err != nil {
+		return nil, fmt.Errorf("re-score: %w", err)
+	}
+	slices.SortStableFunc(windows, func(a, b index.Scored) int { return cmp.Compare(b.Score, a.Score) })
+	return windows[:min(limit, len(windows))], nil
+}
+
+// rescore gives every window the score of the model itself.
+func (s *Searcher) rescore(ctx context.Context, query align.Encoded, windows []index.Scored) error {
+	videos := make([]align.Video, len(windows))
+	for i, window := range windows {
+		rows, err := s.Archive.Rows(ctx, window.Row.VideoID)
+		if err != nil {
+			return fmt.Errorf("video %s: %w", window.Row.VideoID, err)
+		}
+		videos[i] = Window(rows.Within(window.Row.Span))
+	}
+	encoded, err := s.Model.EncodeVideos(ctx, videos)
+	if err != nil {
+		return err
+	}
+	scores, err := s.Model.ScoreBlock(ctx, query, encoded)
+	if err != nil {
+		return err
+	}
+	for i := range windows {
+		windows[i].Score = float64(scores.At(0, i))
+	}
+	return nil
+}
+
+// recall returns the best window of each of the limit best videos by their recall vectors, the best first. It scans for
+// more windows until that many videos are among them or no window is left.
 func (s *Searcher) recall(ctx context.Context, query align.Encoded, limit int) ([]index.Scored, error) {
+	vector := s.Model.RecallTexts(query).Row(0)
 	for k := 4 * limit; ; k *= 4 {
-		found, err := s.Index.Search(ctx, query.Data, k, index.Filter{})
+		found, err := s.Index.Search(ctx, vector, k, index.Filter{})
 		if err != nil {
 			return nil, err
 		}

@@ -3,13 +3,16 @@ package search_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 
 	"sightline"
 	"sightline/align"
 	"sightline/align/meanpool"
+	"sightline/align/xpool"
 	"sightline/engine"
+	"sightline/engine/enginetest"
 	"sightline/feature"
 	"sightline/index"
 	"sightline/search"
@@ -43,13 +46,10 @@ func (s shelf) Video(_ context.Context, id string) (sightline.Video, error) {
 func (s shelf) Rows(_ context.Context, id string) (feature.Features, error) { return s[id], nil }
 
 // archive returns 20 videos of 40 one-second rows of noise; in video i, axis i%dim stands out from second 10+i to 14+i.
-func archive(t *testing.T) *search.Searcher {
+func archive(t *testing.T, head align.Head) *search.Searcher {
 	t.Helper()
-	e, err := engine.Open("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	model, err := align.New(e, align.Stored{VideoDim: dim, TextDim: dim}, meanpool.Head{}, 1)
+	e := enginetest.Open(t)
+	model, err := align.New(e, align.Stored{VideoDim: dim, TextDim: dim}, head, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,13 @@ func archive(t *testing.T) *search.Searcher {
 }
 
 func TestSearchFindsThePlantedMoments(t *testing.T) {
-	s := archive(t)
+	for name, head := range map[string]align.Head{"one stage": meanpool.Head{}, "two stages": xpool.Default()} {
+		t.Run(name, func(t *testing.T) { findPlanted(t, archive(t, head)) })
+	}
+}
+
+func findPlanted(t *testing.T, s *search.Searcher) {
+	t.Helper()
 	for i := range dim {
 		hits, err := s.Search(t.Context(), sightline.Query{Text: fmt.Sprintf("axis %d", i), Limit: 3})
 		if err != nil {
@@ -105,7 +111,7 @@ func TestSearchFindsThePlantedMoments(t *testing.T) {
 }
 
 func TestSearchReturnsEveryVideoOnce(t *testing.T) {
-	hits, err := archive(t).Search(t.Context(), sightline.Query{Text: "axis 3", Limit: 1000})
+	hits, err := archive(t, meanpool.Head{}).Search(t.Context(), sightline.Query{Text: "axis 3", Limit: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +125,62 @@ func TestSearchReturnsEveryVideoOnce(t *testing.T) {
 }
 
 func TestSearchRefusesAnEmptyQuery(t *testing.T) {
-	if _, err := archive(t).Search(t.Context(), sightline.Query{Text: " \n"}); sightline.KindOf(err) != sightline.Usage {
+	if _, err := archive(t, meanpool.Head{}).Search(t.Context(), sightline.Query{Text: " \n"}); sightline.KindOf(err) != sightline.Usage {
 		t.Errorf("an empty query gives %v", err)
 	}
+}
+
+// Of a model that looks at sentence and frames together, a hit has the model's own score, which may put a candidate first
+// that the recall vectors put lower; what is no candidate is not found.
+func TestSearchRescoresCandidates(t *testing.T) {
+	s := archive(t, xpool.Default())
+	query := sightline.Query{Text: "axis 5", Limit: dim}
+	s.Candidates = 4
+	few, err := s.Search(t.Context(), sightline.Query{Text: query.Text, Limit: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := s.Search(t.Context(), query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(few) != 2 || len(all) != dim {
+		t.Fatalf("%d and %d hits, want 2 and %d", len(few), len(all), dim)
+	}
+	if few[0].Video.ID != all[0].Video.ID || few[0].Score != all[0].Score {
+		t.Errorf("four candidates give %+v, all videos %+v", few[0], all[0])
+	}
+	text, err := s.Model.EncodeTexts(t.Context(), []align.Sentence{{Vector: unit(5)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, hit := range all {
+		rows, err := s.Archive.Rows(t.Context(), hit.Video.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		best := -1.0
+		for _, window := range rows.Windows(12, 6) {
+			encoded, err := s.Model.EncodeVideos(t.Context(), []align.Video{search.Window(window)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			scores, err := s.Model.ScoreBlock(t.Context(), text, encoded)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if gap := math.Abs(float64(scores.At(0, 0)) - hit.Score); gap < 1e-5 {
+				best = hit.Score
+			}
+		}
+		if best < -0.5 {
+			t.Errorf("video %s has score %v, which the model gives to none of its windows", hit.Video.ID, hit.Score)
+		}
+	}
+}
+
+func unit(axis int) []float32 {
+	v := make([]float32, dim)
+	v[axis] = 1
+	return v
 }
