@@ -7,15 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	. "github.com/gomlx/gomlx/core/graph"
-
 	"sightline"
-	"sightline/align"
-	"sightline/align/meanpool"
 	"sightline/encoder/clip"
-	"sightline/encoder/transformer"
 	"sightline/engine"
-	"sightline/train"
 )
 
 // The work, as in torch_speed.py.
@@ -24,7 +18,6 @@ const (
 	sentences = 32
 	pairs     = 128 // a training batch
 	width     = 512
-	layers    = 4 // of the temporal transformer
 )
 
 // backend opens the backend named by SIGHTLINE_BACKEND.
@@ -68,71 +61,6 @@ func BenchmarkTexts(b *testing.B) {
 	measure(b, sentences, "texts/s", func() error {
 		_, err := model.EncodeTexts(b.Context(), texts)
 		return err
-	})
-}
-
-// BenchmarkTrainAdapters takes steps of meanP on stored features: residual adapters on both towers, InfoNCE, AdamW.
-func BenchmarkTrainAdapters(b *testing.B) {
-	model, err := align.New(backend(b), align.Stored{VideoDim: width, TextDim: width, Hidden: width}, meanpool.Head{}, 1)
-	if err != nil {
-		b.Fatal(err)
-	}
-	step(b, model.Weights, func(vars engine.Vars, in []*Node) *Node {
-		return model.Loss(vars, align.Step{Videos: make([]engine.Array, 2), Texts: make([]engine.Array, 1)}, in)
-	})
-}
-
-// BenchmarkTrainTemporal takes steps of a four-layer transformer over the frames of each video, then meanP.
-func BenchmarkTrainTemporal(b *testing.B) {
-	random := source()
-	weights := engine.NewWeights()
-	for i := range layers {
-		transformer.InitBlock(weights, fmt.Sprintf("blocks.%d.", i), width, layers, random)
-	}
-	weights.Set("position", engine.Normal(random, frames*width, 0.02), frames, width)
-	weights.Set(align.LogitScale, []float32{2.66})
-	step(b, weights, func(vars engine.Vars, in []*Node) *Node {
-		x := Add(in[0], ExpandLeftToRank(vars.Get("position"), 3))
-		for i := range layers {
-			x = transformer.Block(vars.Under(fmt.Sprintf("blocks.%d.", i)), x, width/64, nil, transformer.QuickGELU, 1e-12)
-		}
-		x = transformer.Normalize(Add(x, in[0]))
-		video := transformer.Normalize(ReduceSum(Mul(x, ExpandAxes(in[1], -1)), 1))
-		cosines := Dot(transformer.Normalize(in[2]), video).General([]int{1}, nil, []int{1}, nil)
-		return align.InfoNCE(Mul(cosines, align.Scale(vars)))
-	})
-}
-
-// step measures training steps on videos [B, T, D], their mask [B, T] and sentences [B, D]: loss, gradients, clipping
-// and AdamW.
-func step(b *testing.B, weights *engine.Weights, loss func(vars engine.Vars, in []*Node) *Node) {
-	random := source()
-	names := weights.Names()
-	program, err := backend(b).Gradient(weights, names, func(vars engine.Vars, in []*Node) []*Node {
-		return []*Node{loss(vars, in)}
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	optimizer := &train.AdamW{Beta1: 0.9, Beta2: 0.98, Epsilon: 1e-6, Decay: 0.2}
-	optimizer.Attach(weights, names)
-	videos := engine.Floats(engine.Normal(random, pairs*frames*width, 1), pairs, frames, width)
-	mask := engine.Floats(engine.Constant(pairs*frames, 1), pairs, frames)
-	texts := engine.Floats(engine.Normal(random, pairs*width, 1), pairs, width)
-	measure(b, 1, "steps/s", func() error {
-		out, err := program.Run(videos, mask, texts)
-		if err != nil {
-			return err
-		}
-		gradients := make([][]float32, len(names))
-		for i := range names {
-			gradients[i] = engine.Values(out[1+i])
-		}
-		if _, err := train.ClipNorm(gradients, 1); err != nil {
-			return err
-		}
-		optimizer.Step(gradients, 1e-4)
-		return nil
 	})
 }
 

@@ -3,7 +3,7 @@
 # else to do. PyTorch runs where python3 has torch (python3-torch on Debian), with one thread and with all; ONNX Runtime
 # where ONNXRUNTIME_SHARED_LIBRARY_PATH names its library and a C compiler is there.
 #
-# Usage: bench/compare.sh [workload …]    workloads: frames texts trainadapters traintemporal; none means all
+# Usage: bench/compare.sh [workload …]    workloads: frames texts trainadapters trainseqlstm trainseqtransf traintight trainxpool trainxpoolclosed; none means all
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export GOEXPERIMENT=simd

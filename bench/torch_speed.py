@@ -1,4 +1,4 @@
-"""Times the workloads of bench_test.go in PyTorch, in float32 on the CPU with random weights.
+"""Times the workloads of bench_test.go and heads_test.go in PyTorch, in float32 on the CPU with random weights.
 
 Usage: python3 torch_speed.py THREADS [NAME …]
 Prints a line a workload: its name and the seconds of the fastest of several runs.
@@ -8,7 +8,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-FRAMES, SENTENCES, PAIRS, WIDTH, LAYERS = 12, 32, 128, 512, 4
+FRAMES, SENTENCES, PAIRS, WIDTH, LAYERS, TIGHT = 12, 32, 128, 512, 4, 16
 
 
 class Block(nn.Module):
@@ -108,7 +108,7 @@ def trainadapters():
     return steps(lambda: contrast(mean(adapt(video, 0), mask), adapt(text, 1), scale), parameters)
 
 
-def traintemporal():
+def trainseqtransf():
     video, mask, text = batch()
     blocks = nn.Sequential(*[Block(WIDTH, WIDTH // 64, eps=1e-12) for _ in range(LAYERS)])
     position, scale = nn.Parameter(torch.randn(FRAMES, WIDTH) * 0.02), nn.Parameter(torch.tensor(2.66))
@@ -116,9 +116,62 @@ def traintemporal():
                  [*blocks.parameters(), position, scale])
 
 
+def trainseqlstm():
+    video, mask, text = batch()
+    lstm, scale = nn.LSTM(WIDTH, WIDTH, batch_first=True), nn.Parameter(torch.tensor(2.66))
+    return steps(lambda: contrast(mean(lstm(video)[0] + video, mask), text, scale), [*lstm.parameters(), scale])
+
+
+def traintight():
+    """Every sentence with every video through one transformer; the pooler reads the first position."""
+    video, text = torch.randn(TIGHT, FRAMES, WIDTH), torch.randn(TIGHT, WIDTH)
+    blocks = nn.Sequential(*[Block(WIDTH, WIDTH // 64, eps=1e-12) for _ in range(LAYERS)])
+    position = nn.Parameter(torch.randn(1 + FRAMES, WIDTH) * 0.02)
+    pool, dense, decide, drop = nn.LayerNorm(WIDTH, 1e-12), nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, 1), nn.Dropout(0.1)
+    pairs = torch.arange(TIGHT)
+
+    def loss():
+        sentence = text[:, None, None].expand(TIGHT, TIGHT, 1, WIDTH)
+        frames = video[None].expand(TIGHT, TIGHT, FRAMES, WIDTH)
+        x = torch.cat([sentence, frames], 2).reshape(TIGHT * TIGHT, 1 + FRAMES, WIDTH)
+        y = dense(pool(blocks(drop(x + position))[:, 0]))
+        logits = decide(y * torch.sigmoid(1.702 * y)).reshape(TIGHT, TIGHT)
+        return (F.cross_entropy(logits, pairs) + F.cross_entropy(logits.T, pairs)) / 2
+    parts = [blocks, pool, dense, decide]
+    return steps(loss, [p for part in parts for p in part.parameters()] + [position])
+
+
+def xpool(dropout):
+    """A vector for every pair of sentence and video, as the paper writes it."""
+    video, _, text = batch()
+    layers = nn.ModuleList([nn.Linear(WIDTH, WIDTH) for _ in range(5)])
+    norms = nn.ModuleList([nn.LayerNorm(WIDTH) for _ in range(3)])
+    query, key, value, out, linear = layers
+    scale, drop = nn.Parameter(torch.tensor(2.66)), nn.Dropout(dropout)
+    pairs = torch.arange(PAIRS)
+
+    def loss():
+        frames = norms[0](video)
+        weights = torch.softmax(torch.einsum("ad,ntd->nat", query(norms[0](text)), key(frames)) / WIDTH ** 0.5, -1)
+        pooled = norms[1](out(weights @ value(frames)))  # [N, A, D]
+        pooled = F.normalize(norms[2](pooled + drop(linear(pooled))), dim=-1)
+        logits = (pooled * F.normalize(text, dim=-1)).sum(-1).T * scale.exp()
+        return (F.cross_entropy(logits, pairs) + F.cross_entropy(logits.T, pairs)) / 2
+    return steps(loss, [*layers.parameters(), *norms.parameters(), scale])
+
+
+def trainxpool():
+    return xpool(0.3)
+
+
+def trainxpoolclosed():
+    return xpool(0.0)
+
+
 if __name__ == "__main__":
     torch.manual_seed(0)
     torch.set_num_threads(int(sys.argv[1]))
-    for work in [frames, texts, trainadapters, traintemporal]:
+    for work in [frames, texts, trainadapters,
+                 trainseqlstm, trainseqtransf, traintight, trainxpool, trainxpoolclosed]:
         if not sys.argv[2:] or work.__name__ in sys.argv[2:]:
             print(work.__name__, f"{work():.4f}", flush=True)
