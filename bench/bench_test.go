@@ -3,13 +3,12 @@ package bench
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"testing"
 
 	"sightline"
 	"sightline/encoder/clip"
-	"sightline/engine"
+	"sightline/engine/enginetest"
 )
 
 // The work, as in torch_speed.py.
@@ -20,22 +19,13 @@ const (
 	width     = 512
 )
 
-// backend opens the backend named by SIGHTLINE_BACKEND.
-func backend(b *testing.B) *engine.Engine {
-	e, err := engine.Open(os.Getenv("SIGHTLINE_BACKEND"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	return e
-}
-
 func source() *rand.Rand { return rand.New(rand.NewPCG(1, 2)) }
 
 // BenchmarkFrames encodes 12 frames of 224 × 224 pixels with CLIP ViT-B/32, preprocessing included.
 func BenchmarkFrames(b *testing.B) {
 	random := source()
 	c := clip.ViTB32()
-	model := clip.New(backend(b), c, c.Init(random))
+	model := clip.New(enginetest.Open(b), c, c.Init(random))
 	video := make([]sightline.Frame, frames)
 	for i := range video {
 		rgb := make([]byte, 3*c.Vision.Size*c.Vision.Size)
@@ -53,7 +43,7 @@ func BenchmarkFrames(b *testing.B) {
 // BenchmarkTexts encodes 32 sentences that fill CLIP's context of 77 tokens.
 func BenchmarkTexts(b *testing.B) {
 	c := clip.ViTB32()
-	model := clip.New(backend(b), c, c.Init(source()))
+	model := clip.New(enginetest.Open(b), c, c.Init(source()))
 	texts := make([]string, sentences)
 	for i := range texts {
 		texts[i] = fmt.Sprint(i, strings.Repeat(" a dog", c.Text.Context))

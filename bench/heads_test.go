@@ -14,6 +14,7 @@ import (
 	"sightline/align/tighttransf"
 	"sightline/align/xpool"
 	"sightline/engine"
+	"sightline/engine/enginetest"
 	"sightline/train"
 )
 
@@ -35,7 +36,7 @@ func BenchmarkTrainXPoolClosed(b *testing.B) { head(b, &xpool.Head{Heads: 1}, pa
 
 // head measures training steps of a head over adapters of the given hidden width, 0 for none.
 func head(b *testing.B, head align.Head, pairs, hidden int) {
-	e := backend(b)
+	e := enginetest.Open(b)
 	model, err := align.New(e, align.Stored{VideoDim: width, TextDim: width, Hidden: hidden}, head, 1)
 	if err != nil {
 		b.Fatal(err)
