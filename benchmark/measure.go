@@ -34,7 +34,8 @@ const Candidates = 50
 // tested is a trained model with what the test sets say of it.
 type tested struct {
 	rankings []metric.Ranking // by domain
-	twoStage []metric.Ranking // the same with only the first stage's candidates re-scored; nil for heads of one stage
+	first    []metric.Ranking // by the recall vectors alone; nil for heads of one stage, as is the next
+	twoStage []metric.Ranking // with only the first stage's candidates re-scored
 	cost     Cost
 	epochs   []Epoch // nil where they were not looked at
 }
@@ -239,18 +240,29 @@ func (t *tested) test(ctx context.Context, model *align.Model, pairs train.Pairs
 	if err != nil {
 		return err
 	}
-	served, lost := rescored(scores, model.RecallTexts(texts), recall)
-	if ranking, err = metric.Rank(served, pairs.Set.Owner()); err != nil {
-		return err
+	left := model.RecallTexts(texts)
+	first := sightline.NewMatrix(texts.N, videos.N)
+	for a := range texts.N {
+		copy(first.Row(a), similarities(left.Row(a), recall))
 	}
-	t.twoStage = append(t.twoStage, ranking)
+	served, lost := rescored(scores, first)
+	for _, stage := range []struct {
+		scores sightline.Matrix
+		into   *[]metric.Ranking
+	}{{first, &t.first}, {served, &t.twoStage}} {
+		ranking, err := metric.Rank(stage.scores, pairs.Set.Owner())
+		if err != nil {
+			return err
+		}
+		*stage.into = append(*stage.into, ranking)
+	}
 	if !timed {
 		return nil
 	}
 	t.cost.Lost = lost
 	t.cost.Served, err = median(texts.N, func(a int) error {
 		row := model.RecallTexts(texts.Rows(a, a+1))
-		best := candidates(row.Row(0), recall)
+		best := top(similarities(row.Row(0), recall))
 		var few align.Encoded
 		for _, n := range best {
 			few.Append(videos.Rows(n, n+1))
@@ -281,12 +293,12 @@ func median(n int, work func(i int) error) (float64, error) {
 }
 
 // rescored returns scores as a search in two stages has them: those of each text's candidates, and below them all the
-// rest in the order of the first stage. It returns too the percentage of texts whose best video is no candidate.
-func rescored(scores, texts, videos sightline.Matrix) (served sightline.Matrix, lost float64) {
+// rest in the order of the first stage's scores. It returns too the percentage of texts whose best video is no candidate.
+func rescored(scores, firsts sightline.Matrix) (served sightline.Matrix, lost float64) {
 	served = sightline.NewMatrix(scores.Rows, scores.Cols)
 	for a := range scores.Rows {
 		own, out := scores.Row(a), served.Row(a)
-		first := similarities(texts.Row(a), videos)
+		first := firsts.Row(a)
 		chosen := make([]bool, scores.Cols)
 		low := float32(0)
 		for _, n := range top(first) {
@@ -307,11 +319,6 @@ func rescored(scores, texts, videos sightline.Matrix) (served sightline.Matrix, 
 		}
 	}
 	return served, lost
-}
-
-// candidates returns the videos that the first stage finds for a text.
-func candidates(text []float32, videos sightline.Matrix) []int {
-	return top(similarities(text, videos))
 }
 
 // similarities returns the dot products of a text with all videos.

@@ -25,7 +25,7 @@ func (r Result) draw(path string) error {
 			names = nil
 			for _, row := range r.Sections[d*len(protocols)+p].Rows {
 				recall, ok := row.Summary.At(1)
-				if !ok || recall.Interval == nil || strings.Contains(row.Name, "re-scored") {
+				if !ok || recall.Interval == nil || strings.Contains(row.Name, ", ") {
 					continue // ceilings and chance have none
 				}
 				x := float64(len(names)) + 0.16*float64(d) - 0.08
@@ -39,6 +39,7 @@ func (r Result) draw(path string) error {
 			}
 		}
 		panel.NominalX(names...)
+		panel.Y.Max += 0.2 * (panel.Y.Max - panel.Y.Min) // room for the legend
 		panel.Legend.Top = true
 		panels[p] = panel
 	}

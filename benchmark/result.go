@@ -123,7 +123,13 @@ func (b *bench) section(title string, domain int, protocol metric.Protocol, all 
 		return list
 	}
 	exact := func(t tested) []metric.Ranking { return t.rankings }
-	served := func(t tested) []metric.Ranking { return t.twoStage }
+	stages := []struct {
+		name string
+		of   func(tested) []metric.Ranking
+	}{
+		{"recall vectors alone", func(t tested) []metric.Ranking { return t.first }},
+		{fmt.Sprintf("best %d re-scored", Candidates), func(t tested) []metric.Ranking { return t.twoStage }},
+	}
 	for m, method := range b.Methods {
 		own := ranks(m, exact)
 		row, err := overSeeds(method.Name, own)
@@ -131,8 +137,12 @@ func (b *bench) section(title string, domain int, protocol metric.Protocol, all 
 			return Section{}, err
 		}
 		section.Rows = append(section.Rows, row)
-		if two := ranks(m, served); two != nil {
-			row, err := overSeeds(fmt.Sprintf("%s, best %d re-scored", method.Name, Candidates), two)
+		for _, stage := range stages {
+			list := ranks(m, stage.of)
+			if list == nil {
+				continue
+			}
+			row, err := overSeeds(method.Name+", "+stage.name, list)
 			if err != nil {
 				return Section{}, err
 			}
