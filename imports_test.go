@@ -26,6 +26,8 @@ var layers = map[string][]string{
 	"feature/npy": {"."},
 	"engine":      {"."},
 	"video":       {"."},
+	// The engine that tests run on.
+	"engine/enginetest": {".", "engine"},
 
 	"encoder":        {"."},
 	"encoder/pixels": {"."},
@@ -42,12 +44,14 @@ var layers = map[string][]string{
 	"align":         {".", "encoder", "engine"},
 	// What makes every head known.
 	"align/heads": {".", "align"},
+	// Published checkpoints become heads.
+	"align/checkpoint": {".", "align", "engine"},
 	"corpus":      {".", "dataset", "video", "encoder", "feature", "metric"},
 	"train":       {".", "align", "corpus", "dataset", "metric", "feature", "encoder", "engine"},
 	"search":      {".", "index", "align", "encoder", "feature"},
 	"library":     {".", "index", "encoder", "feature", "video"},
 	"serve":       {".", "library", "search", "feature", "video"},
-	"benchmark":   {".", "train", "align", "corpus", "dataset", "metric", "encoder", "engine"},
+	"benchmark":   {".", "train", "align", "corpus", "dataset", "metric", "feature", "encoder", "engine"},
 }
 
 // above are the folders whose programs may import everything and which nothing imports.

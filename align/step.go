@@ -110,3 +110,11 @@ func (m *Model) Loss(vars engine.Vars, like Step, nodes []*Node) *Node {
 	}
 	return loss
 }
+
+// Gradient compiles a training step: on the Arrays of steps like the given one it returns the loss, then its gradient with
+// respect to each named parameter in turn.
+func (m *Model) Gradient(like Step, parameters []string) (*engine.Program, error) {
+	return m.Engine.Gradient(m.Weights, parameters, func(vars engine.Vars, nodes []*Node) []*Node {
+		return []*Node{m.Loss(vars, like, nodes)}
+	})
+}

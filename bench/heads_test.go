@@ -4,8 +4,6 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	. "github.com/gomlx/gomlx/core/graph"
-
 	"sightline"
 	"sightline/align"
 	"sightline/align/meanpool"
@@ -36,8 +34,7 @@ func BenchmarkTrainXPoolClosed(b *testing.B) { head(b, &xpool.Head{Heads: 1}, pa
 
 // head measures training steps of a head over adapters of the given hidden width, 0 for none.
 func head(b *testing.B, head align.Head, pairs, hidden int) {
-	e := enginetest.Open(b)
-	model, err := align.New(e, align.Stored{VideoDim: width, TextDim: width, Hidden: hidden}, head, 1)
+	model, err := align.New(enginetest.Open(b), align.Stored{VideoDim: width, TextDim: width, Hidden: hidden}, head, 1)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -52,9 +49,7 @@ func head(b *testing.B, head align.Head, pairs, hidden int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	program, err := e.Gradient(model.Weights, names, func(vars engine.Vars, nodes []*Node) []*Node {
-		return []*Node{model.Loss(vars, like, nodes)}
-	})
+	program, err := model.Gradient(like, names)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	. "github.com/gomlx/gomlx/core/graph"
-
 	"sightline"
 	"sightline/align"
 	"sightline/corpus"
@@ -122,9 +120,7 @@ func (b *bench) trial(method Method) (step, pair float64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	program, err := b.engine.Gradient(model.Weights, model.Weights.Names(), func(vars engine.Vars, nodes []*Node) []*Node {
-		return []*Node{model.Loss(vars, inputs, nodes)}
-	})
+	program, err := model.Gradient(inputs, model.Weights.Names())
 	if err != nil {
 		return 0, 0, err
 	}

@@ -14,8 +14,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	. "github.com/gomlx/gomlx/core/graph"
-
 	"sightline/align"
 	"sightline/engine"
 )
@@ -166,10 +164,7 @@ type stepper struct {
 
 func (s *stepper) run(step align.Step) (loss float64, gradients [][]float32, err error) {
 	if s.program == nil {
-		s.program, err = s.model.Engine.Gradient(s.model.Weights, s.names, func(vars engine.Vars, nodes []*Node) []*Node {
-			return []*Node{s.model.Loss(vars, step, nodes)}
-		})
-		if err != nil {
+		if s.program, err = s.model.Gradient(step, s.names); err != nil {
 			return 0, nil, err
 		}
 	}

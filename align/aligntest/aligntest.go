@@ -21,9 +21,8 @@ import (
 // head of one stage scores as its recall vectors do, and that a training step has a finite loss and gradients.
 func Head(t *testing.T, head align.Head) {
 	const dim, videos, texts = 16, 9, 7
-	e := enginetest.Open(t)
 	random := rand.New(rand.NewPCG(3, 4))
-	model, err := align.New(e, align.Stored{VideoDim: dim, TextDim: dim, Hidden: 8}, head, 1)
+	model, err := align.New(enginetest.Open(t), align.Stored{VideoDim: dim, TextDim: dim, Hidden: 8}, head, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +108,7 @@ func Head(t *testing.T, head align.Head) {
 			}
 		}
 	}
-	step(t, e, model, align.Batch{Videos: clips[:texts], Texts: sentences}, random)
+	step(t, model, align.Batch{Videos: clips[:texts], Texts: sentences}, random)
 }
 
 func encode(t *testing.T, model *align.Model, clips []align.Video, sentences []align.Sentence) (videos, texts align.Encoded) {
@@ -126,7 +125,7 @@ func encode(t *testing.T, model *align.Model, clips []align.Video, sentences []a
 }
 
 // step takes the gradient of the training loss, with and without masked duplicates.
-func step(t *testing.T, e *engine.Engine, model *align.Model, batch align.Batch, random *rand.Rand) {
+func step(t *testing.T, model *align.Model, batch align.Batch, random *rand.Rand) {
 	t.Helper()
 	names := model.Weights.Names()
 	loss := func(batch align.Batch, masked bool) float32 {
@@ -135,9 +134,7 @@ func step(t *testing.T, e *engine.Engine, model *align.Model, batch align.Batch,
 		if err != nil {
 			t.Fatal(err)
 		}
-		program, err := e.Gradient(model.Weights, names, func(vars engine.Vars, nodes []*Node) []*Node {
-			return []*Node{model.Loss(vars, inputs, nodes)}
-		})
+		program, err := model.Gradient(inputs, names)
 		if err != nil {
 			t.Fatal(err)
 		}

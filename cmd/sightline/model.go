@@ -25,7 +25,7 @@ func (a *app) modelCommand() *cobra.Command {
 		Example: `  sightline model list
   sightline model show runs/first
   sightline model use runs/first`,
-	}, a.modelListCommand(), a.modelShowCommand(), a.modelUseCommand())
+	}, a.modelListCommand(), a.modelShowCommand(), a.modelUseCommand(), a.modelImportCommand())
 }
 
 // modelJSON is a line of model list --json.

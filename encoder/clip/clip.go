@@ -15,6 +15,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -77,7 +79,7 @@ func Open(e *engine.Engine, folder string) (*Model, error) {
 
 // open makes a model that keeps the file, to read each tower when it is needed.
 func open(e *engine.Engine, c Config, file *safetensors.File, folder string) (*Model, error) {
-	tokenizer, err := bpe.Open(folder)
+	tokenizer, err := tokenizerOf(c, folder)
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +93,21 @@ func open(e *engine.Engine, c Config, file *safetensors.File, folder string) (*M
 	vision := func() (*engine.Weights, error) { return read(file, c.visionParameters()) }
 	text := func() (*engine.Weights, error) { return read(file, c.textParameters()) }
 	return assemble(e, c, tokenizer, sum[:], vision, text), nil
+}
+
+// tokenizerOf opens the tokenizer beside the weights; a model with OpenAI's vocabulary and no such file has OpenAI's.
+func tokenizerOf(c Config, folder string) (*bpe.Tokenizer, error) {
+	if c.Text.Vocabulary == bpe.OpenAI().Size() {
+		found := false
+		for _, name := range []string{"vocab.json", "merges.txt", "tokenizer.json"} {
+			_, err := os.Stat(filepath.Join(folder, name))
+			found = found || err == nil
+		}
+		if !found {
+			return bpe.OpenAI(), nil
+		}
+	}
+	return bpe.Open(folder)
 }
 
 // New returns a model of the given configuration and weights, named as OpenAI's state_dict names them, with CLIP's own
