@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -49,16 +51,34 @@ type TowerConfig struct {
 	OneObject   int     `yaml:"one_object" json:"one_object,omitempty"`     // live, world stills: epochs that show one object only
 }
 
-// OptimizerConfig holds AdamW and its schedule.
+// OptimizerConfig holds the optimiser and its schedule.
 type OptimizerConfig struct {
-	Rate    float64 `yaml:"rate" json:"rate"`     // peak learning rate
-	Warmup  float64 `yaml:"warmup" json:"warmup"` // share of all steps with a rising rate
-	Decay   float64 `yaml:"decay" json:"decay"`   // weight decay of matrices; vectors and scalars never decay
-	Clip    float64 `yaml:"clip" json:"clip"`     // largest gradient norm; 0 for none
-	Beta1   float64 `yaml:"beta1" json:"beta1"`
-	Beta2   float64 `yaml:"beta2" json:"beta2"`
-	Epsilon float64 `yaml:"epsilon" json:"epsilon"`
+	Kind     string  `yaml:"kind" json:"kind"`                     // "adamw" or "bertadam"
+	Schedule string  `yaml:"schedule" json:"schedule"`             // "warmup_cosine", "bert_cosine", "bert_linear" or "constant"
+	Rate     float64 `yaml:"rate" json:"rate"`                     // peak learning rate
+	Warmup   float64 `yaml:"warmup" json:"warmup"`                 // share of all steps with a rising rate
+	Decay    float64 `yaml:"decay" json:"decay"`                   // weight decay
+	Clip     float64 `yaml:"clip" json:"clip"`                     // largest norm of all gradients together; 0 for none
+	ClipEach float64 `yaml:"clip_each" json:"clip_each,omitempty"` // bertadam: largest norm of each parameter's gradient, after that; 0 for none
+	Beta1    float64 `yaml:"beta1" json:"beta1"`
+	Beta2    float64 `yaml:"beta2" json:"beta2"`
+	Epsilon  float64 `yaml:"epsilon" json:"epsilon"`
+
+	DecayVectors bool     `yaml:"decay_vectors" json:"decay_vectors,omitempty"` // vectors and scalars decay as matrices do
+	NoDecay      []string `yaml:"no_decay" json:"no_decay,omitempty"`           // parts of the names of parameters that never decay
+	Groups       []Group  `yaml:"groups" json:"groups,omitempty"`               // the first that fits a parameter holds for it
 }
+
+// Group gives parameters a learning rate of their own.
+type Group struct {
+	Prefix string  `yaml:"prefix" json:"prefix"` // of the parameters' names: "tower." or "head."
+	Rate   float64 `yaml:"rate" json:"rate"`     // factor on the learning rate
+}
+
+const (
+	adamW    = "adamw"
+	bertAdam = "bertadam"
+)
 
 // Defaults returns the values that a run file may leave out: AdamW with CLIP's betas, ten percent warm-up, clipping at 1.
 func Defaults() Config {
@@ -67,7 +87,7 @@ func Defaults() Config {
 		Tower: TowerConfig{Kind: "stored", Hidden: 256, Joint: 256},
 		Head:  align.HeadConfig{Kind: "meanpool"}, Encoder: "tiny",
 		Epochs: 30, Batch: 64,
-		Optimizer: OptimizerConfig{Rate: 1e-3, Warmup: 0.1, Decay: 0.05, Clip: 1, Beta1: 0.9, Beta2: 0.98, Epsilon: 1e-6},
+		Optimizer: OptimizerConfig{Kind: adamW, Schedule: "warmup_cosine", Rate: 1e-3, Warmup: 0.1, Decay: 0.05, Clip: 1, Beta1: 0.9, Beta2: 0.98, Epsilon: 1e-6},
 	}
 }
 
@@ -113,6 +133,12 @@ func (c Config) Check() error {
 	require(c.Tower.Words >= 0, "tower.words is %v", c.Tower.Words)
 	require(c.Epochs > 0, "epochs is %d", c.Epochs)
 	require(c.Batch > 1, "batch is %d: a contrastive loss needs at least 2 pairs", c.Batch)
+	require(c.Optimizer.Kind == adamW || c.Optimizer.Kind == bertAdam, "optimizer.kind is %q, not %s or %s", c.Optimizer.Kind, adamW, bertAdam)
+	require(schedules[c.Optimizer.Schedule] != nil, "optimizer.schedule is %q, none of %s", c.Optimizer.Schedule, strings.Join(slices.Sorted(maps.Keys(schedules)), ", "))
+	require(c.Optimizer.ClipEach == 0 || c.Optimizer.Kind == bertAdam, "optimizer.clip_each is for bertadam")
+	for _, group := range c.Optimizer.Groups {
+		require(group.Rate >= 0, "optimizer.groups: the rate of %q is %v", group.Prefix, group.Rate)
+	}
 	require(c.Optimizer.Rate > 0, "optimizer.rate is %v", c.Optimizer.Rate)
 	require(c.Optimizer.Warmup >= 0 && c.Optimizer.Warmup < 1, "optimizer.warmup is %v, not a share in [0, 1)", c.Optimizer.Warmup)
 	require(c.Optimizer.Beta1 >= 0 && c.Optimizer.Beta1 < 1, "optimizer.beta1 is %v", c.Optimizer.Beta1)

@@ -6,7 +6,7 @@ import (
 
 	"sightline"
 	"sightline/encoder/tiny"
-	"sightline/engine"
+	"sightline/engine/enginetest"
 )
 
 // small is a run on the rendered world that takes seconds: one epoch of few steps.
@@ -20,10 +20,7 @@ func small(kind string) Config {
 
 func runSmall(t *testing.T, config Config, encoders Encoders) Record {
 	t.Helper()
-	e, err := engine.Open("")
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := enginetest.Open(t)
 	dir := filepath.Join(t.TempDir(), "run")
 	job, data, err := Prepare(t.Context(), config, Setting{Engine: e, Encoders: encoders, Dir: dir})
 	if err != nil {
@@ -42,10 +39,7 @@ func runSmall(t *testing.T, config Config, encoders Encoders) Record {
 // Every way to compose a run trains: adapters on the embedded encoder, the embedded encoder end to end, and one from
 // scratch, with and without the word loss.
 func TestEveryTowerTrains(t *testing.T) {
-	e, err := engine.Open("")
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := enginetest.Open(t)
 	embedded, err := tiny.Embedded(e)
 	if err != nil {
 		t.Fatal(err)

@@ -43,7 +43,7 @@ func newRecord(job Job, s *state) Record {
 	return Record{
 		Config: job.Config, Backend: job.Model.Engine.Name(),
 		Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
-		Optimizer: decayNote(job.Config.Optimizer), Parameters: job.Model.Weights.Count(),
+		Optimizer: job.Config.Optimizer.describe(), Parameters: job.Model.Weights.Count(),
 		Weights: job.Model.Weights.Hash(), Seconds: s.Seconds, Steps: s.Step,
 		Best: *s.best(), Validations: s.Validations, Losses: s.Losses,
 	}

@@ -1,7 +1,6 @@
 package train
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -75,19 +74,20 @@ const (
 )
 
 // save writes the state, whole or not at all.
-func (s *state) save(dir string, weights *engine.Weights, optimizer *AdamW) error {
-	s.Moves = optimizer.steps
+func (s *state) save(dir string, weights *engine.Weights, optimizer Optimizer) error {
+	moved := optimizer.state()
+	s.Moves = moved.steps
 	text, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
 	var list []safetensors.Tensor
-	for _, name := range optimizer.names {
+	for _, name := range moved.names {
 		shape := weights.Shape(name)
 		list = append(list,
 			safetensors.Tensor{Name: weightPart + name, Shape: shape, Data: weights.Float32s(name)},
-			safetensors.Tensor{Name: firstPart + name, Shape: shape, Data: optimizer.first[name]},
-			safetensors.Tensor{Name: secondPart + name, Shape: shape, Data: optimizer.second[name]})
+			safetensors.Tensor{Name: firstPart + name, Shape: shape, Data: moved.first[name]},
+			safetensors.Tensor{Name: secondPart + name, Shape: shape, Data: moved.second[name]})
 	}
 	err = safetensors.Write(filepath.Join(dir, stateFile), map[string]string{stateKey: string(text)}, safetensors.F32, list)
 	if err != nil {
@@ -97,7 +97,7 @@ func (s *state) save(dir string, weights *engine.Weights, optimizer *AdamW) erro
 }
 
 // resume prepares the run's folder and brings weights and optimiser to where the run was left, or to its start.
-func resume(dir string, config Config, weights *engine.Weights, optimizer *AdamW) (*state, error) {
+func resume(dir string, config Config, weights *engine.Weights, optimizer Optimizer) (*state, error) {
 	if err := claim(dir, config); err != nil {
 		return nil, err
 	}
@@ -114,23 +114,24 @@ func resume(dir string, config Config, weights *engine.Weights, optimizer *AdamW
 	if err := json.Unmarshal([]byte(file.Metadata()[stateKey]), &s); err != nil {
 		return nil, fmt.Errorf("resume run: %s: %w", path, err)
 	}
-	for _, name := range optimizer.names {
+	moved := optimizer.state()
+	for _, name := range moved.names {
 		for part, target := range map[string]func([]float32){
 			weightPart: func(v []float32) { weights.Update(name, func(p []float32) { copy(p, v) }) },
-			firstPart:  func(v []float32) { copy(optimizer.first[name], v) },
-			secondPart: func(v []float32) { copy(optimizer.second[name], v) },
+			firstPart:  func(v []float32) { copy(moved.first[name], v) },
+			secondPart: func(v []float32) { copy(moved.second[name], v) },
 		} {
 			values, err := file.Float32s(part + name)
 			if err != nil {
 				return nil, fmt.Errorf("resume run: %s: %w", path, err)
 			}
-			if len(values) != len(optimizer.first[name]) {
-				return nil, fmt.Errorf("resume run: %s: %s has %d elements, the model's has %d", path, name, len(values), len(optimizer.first[name]))
+			if len(values) != len(moved.first[name]) {
+				return nil, fmt.Errorf("resume run: %s: %s has %d elements, the model's has %d", path, name, len(values), len(moved.first[name]))
 			}
 			target(values)
 		}
 	}
-	optimizer.steps = s.Moves
+	moved.steps = s.Moves
 	return &s, nil
 }
 
@@ -143,7 +144,7 @@ func claim(dir string, config Config) error {
 	path := filepath.Join(dir, configFile)
 	was, err := os.ReadFile(path)
 	switch {
-	case err == nil && bytes.Equal(was, config.YAML()):
+	case err == nil && isRun(was, config):
 		return nil
 	case err == nil:
 		return &sightline.Error{
@@ -165,6 +166,12 @@ func claim(dir string, config Config) error {
 		return err
 	}
 	return atomicfile.Write(path, config.YAML())
+}
+
+// isRun tells whether a folder's config is this run: keys that it was written without have their defaults.
+func isRun(text []byte, config Config) bool {
+	was, err := ParseConfig(text)
+	return err == nil && was.Equal(config)
 }
 
 func saveBest(dir string, weights *engine.Weights) error {

@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"time"
 
 	"sightline/align"
@@ -62,7 +64,7 @@ func Run(ctx context.Context, job Job) (Record, error) {
 	}
 	steps := perEpoch * config.Epochs
 	names := job.Model.Weights.Names()
-	optimizer := newOptimizer(config.Optimizer)
+	optimizer, schedule := newOptimizer(config.Optimizer), schedules[config.Optimizer.Schedule]
 	optimizer.Attach(job.Model.Weights, names)
 
 	state, err := resume(job.Dir, config, job.Model.Weights, optimizer)
@@ -91,7 +93,7 @@ func Run(ctx context.Context, job Job) (Record, error) {
 			return Record{}, fmt.Errorf("train: step %d diverged with loss %v: %w", state.Step, loss, err)
 		}
 		warmup := int(config.Optimizer.Warmup * float64(steps))
-		optimizer.Step(gradients, config.Optimizer.Rate*WarmupCosine(state.Step+1, warmup, steps+1))
+		optimizer.Step(gradients, config.Optimizer.Rate*schedule(state.Step+1, warmup, steps+1))
 		clampScale(job.Model.Weights)
 		state.Losses = append(state.Losses, loss)
 		state.Step++
@@ -142,12 +144,25 @@ func Run(ctx context.Context, job Job) (Record, error) {
 	return newRecord(job, state), nil
 }
 
-// newOptimizer returns AdamW as configured; vectors and scalars do not decay.
-func newOptimizer(c OptimizerConfig) *AdamW {
-	return &AdamW{
-		Beta1: c.Beta1, Beta2: c.Beta2, Epsilon: c.Epsilon, Decay: c.Decay,
-		Decays: func(_ string, shape []int) bool { return len(shape) >= 2 },
+// newOptimizer returns the optimiser as configured.
+func newOptimizer(c OptimizerConfig) Optimizer {
+	rules := Rules{
+		Decays: func(name string, shape []int) bool {
+			return (len(shape) >= 2 || c.DecayVectors) && !slices.ContainsFunc(c.NoDecay, func(part string) bool { return strings.Contains(name, part) })
+		},
+		Rate: func(name string) float64 {
+			for _, group := range c.Groups {
+				if strings.HasPrefix(name, group.Prefix) {
+					return group.Rate
+				}
+			}
+			return 1
+		},
 	}
+	if c.Kind == bertAdam {
+		return &BertAdam{Beta1: c.Beta1, Beta2: c.Beta2, Epsilon: c.Epsilon, Decay: c.Decay, Clip: c.ClipEach, Rules: rules}
+	}
+	return &AdamW{Beta1: c.Beta1, Beta2: c.Beta2, Epsilon: c.Epsilon, Decay: c.Decay, Rules: rules}
 }
 
 // clampScale keeps the logit scale at or below ln 100, as all trainers of the field do.
@@ -214,7 +229,7 @@ func drawBatches(ctx context.Context, job Job, step, perEpoch, steps int) <-chan
 	return batches
 }
 
-// decayNote says in words what the record should tell of the optimiser.
-func decayNote(c OptimizerConfig) string {
-	return fmt.Sprintf("AdamW β %g/%g ε %g, decay %g on matrices, linear warm-up then half a cosine", c.Beta1, c.Beta2, c.Epsilon, c.Decay)
+// describe says in words what the record should tell of the optimiser.
+func (c OptimizerConfig) describe() string {
+	return fmt.Sprintf("%s β %g/%g ε %g, decay %g, schedule %s", c.Kind, c.Beta1, c.Beta2, c.Epsilon, c.Decay, c.Schedule)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -16,9 +17,11 @@ import (
 
 	"sightline"
 	"sightline/align"
+	_ "sightline/align/heads"
 	"sightline/align/meanpool"
 	"sightline/dataset"
 	"sightline/engine"
+	"sightline/engine/enginetest"
 	"sightline/internal/atomicfile"
 )
 
@@ -60,12 +63,8 @@ func trialPairs() Pairs {
 
 func trialJob(t testing.TB, dir string) Job {
 	t.Helper()
-	e, err := engine.Open(os.Getenv("SIGHTLINE_BACKEND"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	config, data := trial(), trialPairs()
-	model, err := align.New(e, align.Stored{VideoDim: dim, TextDim: dim, Hidden: 16}, meanpool.Head{}, config.Seed)
+	model, err := align.New(enginetest.Open(t), align.Stored{VideoDim: dim, TextDim: dim, Hidden: 16}, meanpool.Head{}, config.Seed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,13 +131,50 @@ func TestRunLearns(t *testing.T) {
 	}
 }
 
+// Every run file of the repository is read, and names a head that exists with options that it takes.
+func TestConfigsAreRuns(t *testing.T) {
+	count := 0
+	err := filepath.WalkDir("../configs", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		count++
+		config, err := ReadConfig(path)
+		if err != nil {
+			return err
+		}
+		_, err = align.NewHead(config.Head)
+		return err
+	})
+	if err != nil || count < 8 {
+		t.Errorf("%d run files, %v", count, err)
+	}
+}
+
 func TestCancelledRunContinuesExactly(t *testing.T) {
-	want := uninterrupted(t)
+	for _, kind := range []string{adamW, bertAdam} {
+		t.Run(kind, func(t *testing.T) {
+			cancelled(t, func(dir string) Job {
+				job := trialJob(t, dir)
+				job.Config.Optimizer.Kind = kind
+				return job
+			})
+		})
+	}
+}
+
+// cancelled stops a run every few steps until it is done, and compares it with one that was never stopped.
+func cancelled(t *testing.T, job func(dir string) Job) {
+	t.Helper()
+	want, err := Run(t.Context(), job(filepath.Join(t.TempDir(), "run")))
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := filepath.Join(t.TempDir(), "run")
 	var record Record
 	for stops := 0; ; stops++ {
 		ctx, cancel := context.WithCancel(t.Context())
-		job := trialJob(t, dir)
+		job := job(dir)
 		done := 0
 		job.Progress = func(Progress) {
 			if done++; done == 7 {
