@@ -13,16 +13,8 @@ import (
 	"sightline/align/meanpool"
 	"sightline/encoder/tiny"
 	"sightline/engine"
+	"sightline/engine/enginetest"
 )
-
-func open(t testing.TB) *engine.Engine {
-	t.Helper()
-	e, err := engine.Open(os.Getenv("SIGHTLINE_BACKEND"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
-}
 
 var space = sightline.Space{
 	Video: sightline.ModelID{Name: "v", Hash: "1"}, Text: sightline.ModelID{Name: "t", Hash: "2"},
@@ -32,7 +24,7 @@ var space = sightline.Space{
 var meanP = align.HeadConfig{Kind: meanpool.Name}
 
 func TestBundleKeepsTheModel(t *testing.T) {
-	e := open(t)
+	e := enginetest.Open(t)
 	const dim = 8
 	m, err := align.New(e, align.Stored{VideoDim: dim, TextDim: dim, Hidden: 4}, meanpool.Head{}, 5)
 	if err != nil {
@@ -89,7 +81,7 @@ func damage(t *testing.T, path string) {
 // A model trained end to end becomes, at rest, its encoder and a head, which together score as it did but for the
 // rounding of weights to half precision.
 func TestBundleOfALiveModel(t *testing.T) {
-	e := open(t)
+	e := enginetest.Open(t)
 	config := tiny.Default
 	config.Layers, config.TextLayers = 1, 1
 	vocabulary := tiny.NewVocabulary([]string{"red", "ball", "sea"})

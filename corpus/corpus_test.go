@@ -11,7 +11,7 @@ import (
 	"sightline"
 	"sightline/corpus"
 	"sightline/encoder/tiny"
-	"sightline/engine"
+	"sightline/engine/enginetest"
 	"sightline/feature"
 	"sightline/internal/atomicfile"
 	"sightline/internal/golden"
@@ -68,10 +68,7 @@ func TestEncodeGivesRowsOfEveryVideoInOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := engine.Open("")
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := enginetest.Open(t)
 	encoder, err := tiny.Embedded(e)
 	if err != nil {
 		t.Fatal(err)
@@ -123,10 +120,7 @@ func TestEncodeStoresFilesWhateverTheirPairsSayOfThem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := engine.Open("")
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := enginetest.Open(t)
 	encoder, err := tiny.Embedded(e)
 	if err != nil {
 		t.Fatal(err)

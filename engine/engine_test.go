@@ -9,16 +9,8 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 
 	"sightline/engine"
+	"sightline/engine/enginetest"
 )
-
-func open(t testing.TB) *engine.Engine {
-	t.Helper()
-	e, err := engine.Open(os.Getenv("SIGHTLINE_BACKEND"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
-}
 
 func TestOpenNamesWhatTheBinaryHolds(t *testing.T) {
 	_, err := engine.Open("abacus")
@@ -50,7 +42,7 @@ func TestOpenIsSilent(t *testing.T) {
 func TestGradientFollowsUpdates(t *testing.T) {
 	weights := engine.NewWeights()
 	weights.Set("w", []float32{1, 2}, 2, 1)
-	step, err := open(t).Gradient(weights, []string{"w"}, func(vars engine.Vars, in []*graph.Node) []*graph.Node {
+	step, err := enginetest.Open(t).Gradient(weights, []string{"w"}, func(vars engine.Vars, in []*graph.Node) []*graph.Node {
 		y := graph.MatMul(in[0], vars.Get("w"))
 		return []*graph.Node{graph.ReduceAllSum(graph.Mul(y, y))}
 	})
@@ -88,7 +80,7 @@ func TestManyProducts(t *testing.T) {
 		names[i] = string(rune('a' + i))
 		weights.Set(names[i], engine.Normal(random, size*size, 0.05), size, size)
 	}
-	step, err := open(t).Gradient(weights, names, func(vars engine.Vars, in []*graph.Node) []*graph.Node {
+	step, err := enginetest.Open(t).Gradient(weights, names, func(vars engine.Vars, in []*graph.Node) []*graph.Node {
 		var loss *graph.Node
 		for _, name := range names {
 			y := graph.MatMul(graph.MatMul(in[0], vars.Get(name)), vars.Get(name))
@@ -126,7 +118,7 @@ func TestManyProducts(t *testing.T) {
 }
 
 func TestRunReturnsGraphErrors(t *testing.T) {
-	program, err := open(t).Compile(engine.NewWeights(), func(vars engine.Vars, in []*graph.Node) []*graph.Node {
+	program, err := enginetest.Open(t).Compile(engine.NewWeights(), func(vars engine.Vars, in []*graph.Node) []*graph.Node {
 		return []*graph.Node{vars.Get("absent")}
 	})
 	if err != nil {

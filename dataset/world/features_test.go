@@ -7,7 +7,7 @@ import (
 
 	"sightline"
 	"sightline/encoder/tiny"
-	"sightline/engine"
+	"sightline/engine/enginetest"
 	"sightline/video"
 )
 
@@ -19,10 +19,7 @@ func TestFilesGiveTheFeaturesOfFramesDrawnDirectly(t *testing.T) {
 	if err := write(t.Context(), dir, tinyMeta, tinyOptions, nil); err != nil {
 		t.Fatal(err)
 	}
-	e, err := engine.Open("")
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := enginetest.Open(t)
 	encoder, err := tiny.Embedded(e)
 	if err != nil {
 		t.Fatal(err)

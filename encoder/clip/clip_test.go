@@ -14,6 +14,7 @@ import (
 
 	"sightline"
 	"sightline/encoder"
+	"sightline/engine/enginetest"
 	"sightline/feature/npy"
 	"sightline/internal/golden"
 	"sightline/internal/safetensors"
@@ -27,7 +28,7 @@ var (
 // openTest opens the model in testdata/hf.
 func openTest(t *testing.T, folder string) *Model {
 	t.Helper()
-	m, err := Open(backend(t), folder)
+	m, err := Open(enginetest.Open(t), folder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,7 +259,7 @@ func TestOpenExplainsWhatIsWrong(t *testing.T) {
 	} {
 		folder := copyModel(t)
 		damage(t, folder)
-		_, err := Open(backend(t), folder)
+		_, err := Open(enginetest.Open(t), folder)
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), folder) || sightline.TryOf(err) == "" {
 			t.Errorf("error %v (try %q), want one that names the folder, says %q and what to try", err, sightline.TryOf(err), want)
 		}

@@ -1,7 +1,6 @@
 package clip
 
 import (
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -10,18 +9,9 @@ import (
 
 	"sightline/encoder/transformer"
 	"sightline/engine"
+	"sightline/engine/enginetest"
 	"sightline/internal/golden"
 )
-
-// backend opens the backend named by SIGHTLINE_BACKEND.
-func backend(t testing.TB) *engine.Engine {
-	t.Helper()
-	e, err := engine.Open(os.Getenv("SIGHTLINE_BACKEND"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
-}
 
 // goldenModel returns the configuration and weights of the golden file.
 func goldenModel(v golden.Vectors) (Config, *engine.Weights) {
@@ -62,7 +52,7 @@ func TestGoldenCLIP(t *testing.T) {
 	if len(parameters) == 0 {
 		t.Fatal("the golden file holds no gradients")
 	}
-	step, err := backend(t).Gradient(weights, parameters, func(vars engine.Vars, in []*Node) []*Node {
+	step, err := enginetest.Open(t).Gradient(weights, parameters, func(vars engine.Vars, in []*Node) []*Node {
 		images, texts := c.Images(vars, in[0]), c.Texts(vars, in[1], in[2])
 		cosines := Dot(transformer.Normalize(images), transformer.Normalize(texts)).General([]int{1}, nil, []int{1}, nil)
 		logits := Mul(cosines, Exp(vars.Get("logit_scale")))

@@ -11,6 +11,7 @@ import (
 	"sightline/encoder"
 	"sightline/encoder/tiny"
 	"sightline/engine"
+	"sightline/engine/enginetest"
 )
 
 var (
@@ -20,10 +21,7 @@ var (
 
 func embedded(t testing.TB) (*engine.Engine, *tiny.Encoder) {
 	t.Helper()
-	e, err := engine.Open("")
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := enginetest.Open(t)
 	enc, err := tiny.Embedded(e)
 	if err != nil {
 		t.Fatal(err)
