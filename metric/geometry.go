@@ -252,3 +252,35 @@ func dot(a, b []float64) float64 {
 	}
 	return sum
 }
+
+// Project returns videos and texts in the plane of the two directions along which all of them, normalised, vary most
+// (principal component analysis). Matrices are as in Measure.
+func Project(videos, texts sightline.Matrix) (v, s [][2]float64, err error) {
+	if videos.Rows == 0 || texts.Rows == 0 || videos.Cols != texts.Cols || videos.Cols < 2 {
+		return nil, nil, usage("draw a space", "give videos and texts of one width, two or more", "videos %d × %d, texts %d × %d", videos.Rows, videos.Cols, texts.Rows, texts.Cols)
+	}
+	rows := append(unitRows(videos), unitRows(texts)...)
+	centre := mean(rows)
+	dim := len(centre)
+	scatter := mat.NewSymDense(dim, nil)
+	for _, row := range rows {
+		for d := range row {
+			row[d] -= centre[d]
+		}
+		scatter.SymRankOne(scatter, 1, mat.NewVecDense(dim, row))
+	}
+	var eigen mat.EigenSym
+	if !eigen.Factorize(scatter, true) {
+		return nil, nil, errors.New("draw a space: the eigenvalues did not converge")
+	}
+	var axes mat.Dense
+	eigen.VectorsTo(&axes) // columns, the smallest first
+	points := make([][2]float64, len(rows))
+	for i, row := range rows {
+		for d, x := range row {
+			points[i][0] += x * axes.At(d, dim-1)
+			points[i][1] += x * axes.At(d, dim-2)
+		}
+	}
+	return points[:videos.Rows], points[videos.Rows:], nil
+}

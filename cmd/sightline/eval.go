@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sightline"
+	"sightline/align"
 	"sightline/corpus"
 	"sightline/feature/npy"
 	"sightline/internal/atomicfile"
@@ -44,14 +45,17 @@ type evalRow struct {
 
 // contender is a line of the table to be: one method and the models that were trained by it.
 type contender struct {
-	name     string
-	names    []string
-	models   []model
-	rankings []metric.Ranking
+	name      string
+	names     []string
+	models    []model
+	rankings  []metric.Ranking
+	processed []processed // of a single model
 }
 
 func (a *app) evalCommand() *cobra.Command {
 	var how judging
+	var post posting
+	var bank string
 	var models []string
 	var data, encoder, features, saveSims string
 	var frames int
@@ -68,11 +72,15 @@ first. NAME=MODEL,MODEL,… is one method trained from several seeds: mean and i
 		Example: `  sightline eval --model untrained --encoder tiny --data world:A/base/test
   sightline eval --model untrained --model runs/first --data pairs.jsonl --json
   sightline eval --model adapters=runs/s1,runs/s2,runs/s3 --data world:B/base/test
-  sightline eval --model runs/first --data pairs.jsonl --save-sims sims.npy`,
+  sightline eval --model runs/first --data pairs.jsonl --save-sims sims.npy
+  sightline eval --model runs/first --data world:A/base/test --post dsl,qbnorm --bank world:A/base/val`,
 		Args: operands(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			options, err := how.options()
 			if err != nil {
+				return err
+			}
+			if err := post.check(bank); err != nil {
 				return err
 			}
 			contenders, err := parseContenders(models)
@@ -118,6 +126,16 @@ first. NAME=MODEL,MODEL,… is one method trained from several seeds: mean and i
 						return fmt.Errorf("evaluate %s on %s: %w", name, data, err)
 					}
 					contenders[i].rankings = append(contenders[i].rankings, ranking)
+					if len(contenders[i].models) > 1 || len(post.names) == 0 {
+						continue // over seeds, post-processing would need rows of rows
+					}
+					queries, err := judge.bank(cmd.Context(), m, bank)
+					if err != nil {
+						return err
+					}
+					if contenders[i].processed, err = post.apply(sims, queries, split.Set.Owner()); err != nil {
+						return fmt.Errorf("evaluate %s on %s: %w", name, data, err)
+					}
 				}
 			}
 			result := evalJSON{Backend: o.engine.Name(), Data: train.DataRecord{
@@ -143,7 +161,9 @@ first. NAME=MODEL,MODEL,… is one method trained from several seeds: mean and i
 	flags.IntVar(&frames, "frames", 0, "uniform frames a video (default those of the first model's training, else 8)")
 	flags.StringVar(&features, "features", "", "folder of stored features (default below the XDG cache home)")
 	flags.StringVar(&saveSims, "save-sims", "", "write the similarities [texts, videos] to an .npy file")
+	flags.StringVar(&bank, "bank", "", "for qbnorm: a split whose sentences are the bank of queries, of training data")
 	how.flags(cmd)
+	post.flags(cmd)
 	for _, name := range []string{"model", "data"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
 			panic(err)
@@ -213,6 +233,15 @@ type evaluation struct {
 
 // score returns the similarities that a model gives to the split.
 func (v *evaluation) score(ctx context.Context, m model) (sightline.Matrix, error) {
+	pairs, err := v.pairsOf(ctx, m)
+	if err != nil {
+		return sightline.Matrix{}, err
+	}
+	return train.Score(ctx, m.align, pairs)
+}
+
+// pairsOf returns the split as a model's encoders have it.
+func (v *evaluation) pairsOf(ctx context.Context, m model) (train.Pairs, error) {
 	if id := m.encoders.Frames.ID(); v.encoded != id {
 		progress := series{start: v.app.bar}
 		defer func() { progress.close() }()
@@ -220,11 +249,32 @@ func (v *evaluation) score(ctx context.Context, m model) (sightline.Matrix, erro
 			Engine: v.opener.engine, Encoders: m.encoders, Store: v.opener.store(), Encoding: progress.encoding,
 		}, v.frames)
 		if err != nil {
-			return sightline.Matrix{}, err
+			return train.Pairs{}, err
 		}
 		v.encoded, v.pairs = id, pairs
 	}
-	return train.Score(ctx, m.align, v.pairs)
+	return v.pairs, nil
+}
+
+// bank returns the similarities of another split's sentences with this split's videos; none without a name.
+func (v *evaluation) bank(ctx context.Context, m model, name string) (sightline.Matrix, error) {
+	if name == "" {
+		return sightline.Matrix{}, nil
+	}
+	other, err := corpus.Open(name)
+	if err != nil {
+		return sightline.Matrix{}, err
+	}
+	vectors, err := m.encoders.Texts.EncodeTexts(ctx, other.Set.Texts())
+	if err != nil {
+		return sightline.Matrix{}, err
+	}
+	queries := v.pairs
+	queries.Texts = nil
+	for i, text := range other.Set.Texts() {
+		queries.Texts = append(queries.Texts, align.Sentence{Text: text, Vector: vectors.Row(i)})
+	}
+	return train.Score(ctx, m.align, queries)
 }
 
 // tabulate returns the table of every direction: the models, then what bounds them from above and below.
@@ -242,6 +292,11 @@ func tabulate(contenders []contender, split *corpus.Corpus, options metric.Optio
 				return nil, err
 			}
 			result.Rows = append(result.Rows, evalRow{Name: c.name, Kind: "model", Seeds: len(c.rankings), Summary: summary})
+			rows, err := transductiveRows(c.name, c.processed, ranks.Protocol, options)
+			if err != nil {
+				return nil, err
+			}
+			result.Rows = append(result.Rows, rows...)
 		}
 		for _, ceiling := range ceilings {
 			if ceiling.Summary.Protocol == ranks.Protocol {
@@ -300,31 +355,39 @@ func (a *app) printEvaluation(result evalJSON) error {
 	a.out.Printf("%s: %s, %s, %s\n", terminal.Clean(result.Data.Name), terminal.Count(result.Data.Videos, "video", "videos"),
 		terminal.Count(result.Data.Captions, "caption", "captions"), result.Data.Sampling)
 	for _, direction := range result.Results {
-		a.out.Printf("\n%s\n", direction.Protocol.Title())
-		var table metric.Table
-		for _, row := range direction.Rows {
-			name := terminal.Clean(row.Name)
-			if row.Kind == "model" {
-				if row.Seeds > 1 {
-					name = fmt.Sprintf("%s (%d seeds)", name, row.Seeds)
-				}
-				a.out.Printf("\t%s\n", row.Summary.Line())
-			}
-			table.Rows = append(table.Rows, metric.Row{Name: name, Summary: row.Summary})
-		}
-		if err := table.Write(a.out, a.out.Width()); err != nil {
+		if err := a.printDirection(direction); err != nil {
 			return err
-		}
-		for _, row := range direction.Rows {
-			if row.Kind == "model" && row.Summary.TiedQueries > 0 {
-				a.out.Printf("%s: %s tie with other candidates\n", terminal.Clean(row.Name), terminal.Count(row.Summary.TiedQueries, "query", "queries"))
-			}
 		}
 	}
 	if result.Confidence > 0 {
 		a.out.Printf("\n± is half the %g %% interval: over queries (bootstrap), over trainings where a row has several seeds\n", 100*result.Confidence)
 	}
 	a.printComparisons(result.Comparisons)
+	return nil
+}
+
+// printDirection prints the table of one direction.
+func (a *app) printDirection(direction evalResult) error {
+	a.out.Printf("\n%s\n", direction.Protocol.Title())
+	var table metric.Table
+	for _, row := range direction.Rows {
+		name := terminal.Clean(row.Name)
+		if row.Kind == "model" {
+			if row.Seeds > 1 {
+				name = fmt.Sprintf("%s (%d seeds)", name, row.Seeds)
+			}
+			a.out.Printf("\t%s\n", row.Summary.Line())
+		}
+		table.Rows = append(table.Rows, metric.Row{Name: name, Summary: row.Summary})
+	}
+	if err := table.Write(a.out, a.out.Width()); err != nil {
+		return err
+	}
+	for _, row := range direction.Rows {
+		if row.Kind == "model" && row.Summary.TiedQueries > 0 {
+			a.out.Printf("%s: %s tie with other candidates\n", terminal.Clean(row.Name), terminal.Count(row.Summary.TiedQueries, "query", "queries"))
+		}
+	}
 	return nil
 }
 

@@ -21,7 +21,8 @@ import (
 // judgeJSON is the contract of judge --json.
 type judgeJSON struct {
 	metric.Report
-	Comparisons []comparison `json:"comparisons,omitempty"`
+	Transductive []evalResult `json:"transductive,omitempty"`
+	Comparisons  []comparison `json:"comparisons,omitempty"`
 }
 
 // comparison is a paired test between two runs in one direction.
@@ -70,7 +71,8 @@ func (j *judging) options() (metric.Options, error) {
 
 func (a *app) judgeCommand() *cobra.Command {
 	var how judging
-	var owners, compare string
+	var post posting
+	var owners, compare, bank string
 	var captions int
 	var transpose bool
 	cmd := &cobra.Command{
@@ -86,11 +88,15 @@ Tied scores share the average rank and are counted; NaN is an error.`,
 		Example: `  sightline judge sims.npy
   sightline judge sims.npy --captions-per-video 20 --json
   sightline judge ours.npy --compare theirs.npy      # paired test on the same queries
+  sightline judge sims.npy --post dsl,qbnorm --bank train-sims.npy
   sightline judge sims.npy --ties optimistic --k 1,5,10,50`,
 		Args: operands(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			options, err := how.options()
 			if err != nil {
+				return err
+			}
+			if err := post.check(bank); err != nil {
 				return err
 			}
 			sims, err := readSims(args[0], transpose)
@@ -110,6 +116,9 @@ Tied scores share the average rank and are counted; NaN is an error.`,
 				return fmt.Errorf("judge %s: %w", args[0], err)
 			}
 			result := judgeJSON{Report: report}
+			if result.Transductive, err = postProcessed(post, sims, bank, owner, options); err != nil {
+				return fmt.Errorf("judge %s: %w", args[0], err)
+			}
 			if compare != "" {
 				other, err := readSims(compare, transpose)
 				if err != nil {
@@ -127,19 +136,52 @@ Tied scores share the average rank and are counted; NaN is an error.`,
 				if err := report.Write(a.out, a.out.Width()); err != nil {
 					return err
 				}
+				for _, direction := range result.Transductive {
+					if err := a.printDirection(direction); err != nil {
+						return err
+					}
+				}
 				a.printComparisons(result.Comparisons)
 				return nil
 			})
 		},
 	}
 	how.flags(cmd)
+	post.flags(cmd)
 	flags := cmd.Flags()
+	flags.StringVar(&bank, "bank", "", "for qbnorm: similarities [queries, videos] of other queries, .npy")
 	flags.StringVar(&owners, "owners", "", "file with the number of the video of each text")
 	flags.IntVar(&captions, "captions-per-video", 0, "texts are grouped by video, so many each")
 	flags.BoolVar(&transpose, "transpose", false, "the matrix is [videos, texts]")
 	flags.StringVar(&compare, "compare", "", "another matrix on the same queries, for a paired test")
 	cmd.MarkFlagsMutuallyExclusive("owners", "captions-per-video")
 	return cmd
+}
+
+// postProcessed returns the rows that post-processing gives, by direction.
+func postProcessed(post posting, sims sightline.Matrix, bank string, owner []int, options metric.Options) ([]evalResult, error) {
+	var queries sightline.Matrix
+	if bank != "" {
+		var err error
+		if queries, err = readSims(bank, false); err != nil {
+			return nil, err
+		}
+	}
+	done, err := post.apply(sims, queries, owner)
+	if err != nil {
+		return nil, err
+	}
+	var results []evalResult
+	for _, protocol := range []metric.Protocol{metric.TextToVideo, metric.VideoToText, metric.VideoToCaption} {
+		rows, err := transductiveRows("scores", done, protocol, options)
+		if err != nil {
+			return nil, err
+		}
+		if rows != nil {
+			results = append(results, evalResult{Protocol: protocol, Rows: rows})
+		}
+	}
+	return results, nil
 }
 
 // compareRuns tests in every direction whether run b differs from run a.
