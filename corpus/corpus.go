@@ -44,10 +44,13 @@ type Corpus struct {
 	drawnAs string // names the pictures: the name without what changes captions alone
 }
 
-// Open opens a split: the name of a file of pairs, or of a rendered split.
+// Open opens a split: the name of a file of pairs, of a split of a published benchmark, or of a rendered split.
 func Open(name string) (*Corpus, error) {
 	spec, rendered := strings.CutPrefix(name, Scheme)
 	if !rendered {
+		if set, known, err := dataset.Published(name); known {
+			return &Corpus{Name: name, Set: set}, err
+		}
 		set, err := dataset.Read(name)
 		if err != nil {
 			return nil, err

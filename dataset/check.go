@@ -33,6 +33,8 @@ type Report struct {
 	Videos   int       `json:"videos"`
 	Captions int       `json:"captions"`
 	Shared   int       `json:"shared"`   // captions that an earlier one of another video repeats, whatever the case
+	Missing  int       `json:"missing"`  // videos of a published benchmark whose file is not there
+	Dead     int       `json:"dead"`     // of these, known to be gone from where they came from
 	Problems []Problem `json:"problems"` // in the order of the files
 }
 

@@ -1,0 +1,198 @@
+package dataset
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// maxElement bounds the bytes of one element of a JSON document. Documents themselves may be of any size, on one line too:
+// they are read element by element.
+const maxElement = 16 << 20
+
+// document is a JSON file that is read piece by piece.
+type document struct {
+	path    string
+	decoder *json.Decoder
+	reader  *elementReader
+}
+
+// elementReader refuses to read on when one element has taken more than maxElement bytes, and remembers where lines end.
+type elementReader struct {
+	in    io.Reader
+	since int     // bytes since the element began
+	at    int64   // bytes in all
+	ends  []int64 // where the lines end that lie ahead of line
+	line  int     // the line that was asked for last
+}
+
+func (r *elementReader) Read(p []byte) (int, error) {
+	if r.since > maxElement {
+		return 0, fmt.Errorf("an element longer than %d bytes", maxElement)
+	}
+	n, err := r.in.Read(p)
+	for i, c := range p[:n] {
+		if c == '\n' {
+			r.ends = append(r.ends, r.at+int64(i))
+		}
+	}
+	r.since, r.at = r.since+n, r.at+int64(n)
+	return n, err
+}
+
+// lineAt returns the line of an offset, which must not be before one that was asked for earlier.
+func (r *elementReader) lineAt(offset int64) int {
+	n := 0
+	for n < len(r.ends) && r.ends[n] < offset {
+		n++
+	}
+	r.ends, r.line = r.ends[n:], r.line+n
+	return r.line
+}
+
+// readDocument opens a JSON file and calls read.
+func readDocument(path string, read func(d *document) error) error {
+	file, in, err := openText(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	reader := &elementReader{in: in, line: 1}
+	return read(&document{path: path, decoder: json.NewDecoder(reader), reader: reader})
+}
+
+// fail places an error at the line that has been reached.
+func (d *document) fail(err error) error {
+	var known *placeError
+	if errors.As(err, &known) {
+		return err
+	}
+	offset := d.decoder.InputOffset()
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		offset = syntax.Offset
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err, offset = io.ErrUnexpectedEOF, d.reader.at
+	}
+	return &placeError{d.path, d.reader.lineAt(offset), err}
+}
+
+// line returns the line that has been reached.
+func (d *document) line() int { return d.reader.lineAt(d.decoder.InputOffset()) }
+
+// open takes the given opening delimiter.
+func (d *document) open(delimiter json.Delim) error {
+	token, err := d.decoder.Token()
+	if err != nil {
+		return d.fail(err)
+	}
+	if token != delimiter {
+		return d.fail(fmt.Errorf("found %v where %v should be", token, delimiter))
+	}
+	return nil
+}
+
+// descend goes into the value of a key of the object that comes next; other values are passed over.
+func (d *document) descend(key string) error {
+	if err := d.open('{'); err != nil {
+		return err
+	}
+	for d.decoder.More() {
+		d.reader.since = 0
+		token, err := d.decoder.Token()
+		if err != nil {
+			return d.fail(err)
+		}
+		if token == key {
+			return nil
+		}
+		if err := d.skip(); err != nil {
+			return err
+		}
+	}
+	return d.fail(fmt.Errorf("there is no %q in it", key))
+}
+
+// skip passes over a value, token by token.
+func (d *document) skip() error {
+	for depth := 0; ; {
+		d.reader.since = 0
+		token, err := d.decoder.Token()
+		if err != nil {
+			return d.fail(err)
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
+		if depth == 0 {
+			return nil
+		}
+	}
+}
+
+// eachElement calls do for every element of the array that is the document, or the value of its key.
+func eachElement[T any](path, key string, do func(line int, element T) error) error {
+	return readDocument(path, func(d *document) error {
+		if key != "" {
+			if err := d.descend(key); err != nil {
+				return err
+			}
+		}
+		if err := d.open('['); err != nil {
+			return err
+		}
+		for d.decoder.More() {
+			d.reader.since = 0
+			var element T
+			if err := d.decoder.Decode(&element); err != nil {
+				return d.fail(err)
+			}
+			if err := do(d.line(), element); err != nil {
+				return err
+			}
+		}
+		if _, err := d.decoder.Token(); err != nil {
+			return d.fail(err)
+		}
+		return nil
+	})
+}
+
+// eachMember calls do for every member of the object that is the document, or that lies below its keys, in the order of the
+// file.
+func eachMember[T any](path string, keys []string, do func(line int, name string, value T) error) error {
+	return readDocument(path, func(d *document) error {
+		for _, key := range keys {
+			if err := d.descend(key); err != nil {
+				return err
+			}
+		}
+		if err := d.open('{'); err != nil {
+			return err
+		}
+		for d.decoder.More() {
+			d.reader.since = 0
+			token, err := d.decoder.Token()
+			if err != nil {
+				return d.fail(err)
+			}
+			name, _ := token.(string)
+			var value T
+			if err := d.decoder.Decode(&value); err != nil {
+				return d.fail(fmt.Errorf("%s: %w", name, err))
+			}
+			if err := do(d.line(), name, value); err != nil {
+				return err
+			}
+		}
+		if _, err := d.decoder.Token(); err != nil {
+			return d.fail(err)
+		}
+		return nil
+	})
+}
