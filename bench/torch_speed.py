@@ -168,9 +168,18 @@ def trainxpoolclosed():
     return xpool(0.0)
 
 
+def check_blas():
+    """Ends the program where PyTorch multiplies with a reference BLAS: to be faster than that says nothing."""
+    a = torch.randn(1024, 1024)
+    speed = 2 * 1024 ** 3 / repeat(lambda: a @ a, 0.5) / 1e9
+    if speed < 20:
+        sys.exit(f"PyTorch multiplies at {speed:.1f} GFLOP/s: a reference BLAS. On Debian: apt-get install libopenblas0-pthread")
+
+
 if __name__ == "__main__":
     torch.manual_seed(0)
     torch.set_num_threads(int(sys.argv[1]))
+    check_blas()
     for work in [frames, texts, trainadapters,
                  trainseqlstm, trainseqtransf, traintight, trainxpool, trainxpoolclosed]:
         if not sys.argv[2:] or work.__name__ in sys.argv[2:]:

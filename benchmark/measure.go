@@ -92,11 +92,13 @@ func (b *bench) measure(ctx context.Context, method Method, seed uint64) (tested
 		if err := about.Accepts(encoder.ID(), encoder.ID(), encoder.Preprocess()); err != nil {
 			return t, err
 		}
-		if t.cost.Seconds, t.epochs, err = readRun(dir); err != nil {
+		if t.cost, t.epochs, err = readRun(dir); err != nil {
 			return t, err
 		}
 	}
-	t.cost.Parameters = model.Weights.Count()
+	if method.Config == nil {
+		t.cost.Parameters = model.Weights.Count()
+	}
 	for d := range domains {
 		b.report(Stage{fmt.Sprintf("Testing %s, seed %d, on %s", method.Name, seed, domains[d].domain), 0, 1, 0})
 		pairs := b.test[d]
@@ -190,10 +192,11 @@ func (b *bench) look(ctx context.Context, model *align.Model, dir string, epoch 
 	return atomicfile.Write(filepath.Join(dir, epochsFile), append(text, '\n'))
 }
 
-// readRun returns how long a finished run took and what was seen of its epochs, as far as there is either.
-func readRun(dir string) (seconds float64, epochs []Epoch, err error) {
+// readRun returns what a finished run took and what was seen of its epochs, as far as there is either.
+func readRun(dir string) (cost Cost, epochs []Epoch, err error) {
 	var record struct {
-		Seconds float64 `json:"seconds"`
+		Parameters int     `json:"parameters"` // those that were trained, the encoder's among them
+		Seconds    float64 `json:"seconds"`
 	}
 	for name, target := range map[string]any{"record.json": &record, epochsFile: &epochs} {
 		text, err := os.ReadFile(filepath.Join(dir, name))
@@ -201,13 +204,13 @@ func readRun(dir string) (seconds float64, epochs []Epoch, err error) {
 			continue
 		}
 		if err != nil {
-			return 0, nil, err
+			return cost, nil, err
 		}
 		if err := json.Unmarshal(text, target); err != nil {
-			return 0, nil, fmt.Errorf("%s: %w", filepath.Join(dir, name), err)
+			return cost, nil, fmt.Errorf("%s: %w", filepath.Join(dir, name), err)
 		}
 	}
-	return record.Seconds, epochs, nil
+	return Cost{Parameters: record.Parameters, Seconds: record.Seconds}, epochs, nil
 }
 
 // test scores a test set, exactly and, for heads of two stages, as served; timed tells to measure single queries too.
