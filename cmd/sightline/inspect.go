@@ -125,19 +125,19 @@ func (a *app) printGeometry(g metric.Geometry, picture string) {
 	row("centred", func(s metric.Spread) float64 { return s.Centred })
 	ranks.Write(a.out)
 	a.out.Printf("\n")
-	table := terminal.Table{Columns: []terminal.Column{{}, {Right: true}, {Shorten: true}}}
+	table := terminal.Table{Columns: []terminal.Column{{Title: "measure"}, {Title: "value", Right: true}, {Title: "what it is", Shorten: true}}}
 	for _, line := range []struct {
 		what  string
 		value float64
 		note  string
 	}{
 		{"modality gap", g.Gap, "distance of the mean video and the mean text"},
-		{"cosine with the own video", g.Own, ""},
-		{"cosine with other videos", g.Other, ""},
+		{"cosine, own", g.Own, "mean of a text with its own video"},
+		{"cosine, other", g.Other, "mean of a text with all other videos"},
 		{"intra-class variance", g.Intra, "a video and its texts around their mean"},
 		{"inter-class variance", g.Inter, "the means around theirs"},
 		{"alignment", g.Alignment, "mean squared distance of a text to its video; lower is better"},
-		{"uniformity", g.Uniformity, "lower is better"},
+		{"uniformity", g.Uniformity, "how evenly all vectors spread; lower is better"},
 	} {
 		table.Row(line.what, fmt.Sprintf("%.3f", line.value), line.note)
 	}
