@@ -17,7 +17,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 SIGHTLINE := bin/sightline
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test vet lint unit race fuzz kill bench onnx xla cross world-encoder tables clean ffmpeg
+.PHONY: help demo build test vet lint unit race fuzz kill long bench onnx xla cross world-encoder tables clean ffmpeg
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ fuzz: ## every fuzz target for FUZZTIME (20s)
 
 kill: ffmpeg ## SIGKILL at random moments, KILLS (20) times each, in add, encode, train and the index
 	SIGHTLINE_KILLS=$(KILLS) $(GO) test -vet=off -count 1 -timeout 60m -v -run Kill $$(scripts/packages with-test Kill)
+
+long: ## tests that take minutes: a benchmark twice, X-Pool on 10,000 texts and videos
+	SIGHTLINE_LONG=1 $(GO) test -vet=off -count 1 -timeout 60m -v -run 'Retrieval|TenThousand' ./benchmark ./align/xpool
 
 bench: ## encoders and training beside PyTorch where it is installed, then the scan; needs a quiet machine
 	bench/compare.sh

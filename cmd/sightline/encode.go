@@ -12,6 +12,7 @@ import (
 	"sightline/corpus"
 	"sightline/dataset"
 	"sightline/feature"
+	"sightline/internal/atomicfile"
 	"sightline/internal/terminal"
 	"sightline/video"
 )
@@ -146,6 +147,9 @@ func openData(ctx context.Context, args []string) (*corpus.Corpus, error) {
 // exportAll writes features for Python, a file a video.
 func exportAll(dir, format string, all []feature.Features) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, err
+	}
+	if _, err := atomicfile.Clean(dir); err != nil { // what a killed export left unfinished
 		return nil, err
 	}
 	written := []string{}
