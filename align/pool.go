@@ -4,13 +4,27 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"sightline/encoder/transformer"
+	"sightline/engine"
 )
 
 // What the heads that keep one vector a video share: CLIP4Clip's parameter-free types and, after their temporal models, its
 // sequential types.
 
-// OneStage are the Traits of a head whose score is the dot product of the recall vectors.
-var OneStage = Traits{Texts: 256, Videos: 256}
+// OneRow is embedded by heads that keep one normalised vector a video and compare it by cosine: their recall vectors are the
+// whole model.
+type OneRow struct{}
+
+// Text returns the normalised sentence vectors [B, D].
+func (OneRow) Text(_ engine.Vars, sentence *Node) *Node { return transformer.Normalize(sentence) }
+
+// Recall returns the stored vector itself [B, D].
+func (OneRow) Recall(_ engine.Vars, videos Frames) *Node { return Squeeze(videos.Vectors, 1) }
+
+// Score returns the cosines [A, N].
+func (OneRow) Score(_ engine.Vars, texts *Node, videos Frames) *Node { return Cosines(texts, videos) }
+
+// Traits: one stage.
+func (OneRow) Traits() Traits { return Traits{Texts: 256, Videos: 256} }
 
 // MeanRow returns n(Σ_t m_t n(F_t) / max(Σ_t m_t, 1 if 0)) [B, 1, D], n(x) = x/‖x‖: the mean of the normalised frames that
 // are there, normalised again (CLIP4Clip, section 3.3).

@@ -135,15 +135,7 @@ func spreadOf(rows [][]float64) (Spread, error) {
 // singularValues returns the singular values of rows − centre as shares of their sum, the largest first; all zero when
 // nothing is left.
 func singularValues(rows [][]float64, centre []float64) ([]float64, error) {
-	dim := len(centre)
-	scatter := mat.NewSymDense(dim, nil)
-	x := mat.NewVecDense(dim, nil)
-	for _, row := range rows {
-		for d, v := range row {
-			x.SetVec(d, v-centre[d])
-		}
-		scatter.SymRankOne(scatter, 1, x)
-	}
+	scatter := scatterOf(rows, centre)
 	var eigen mat.EigenSym
 	if !eigen.Factorize(scatter, false) {
 		return nil, errors.New("measure the geometry: the eigenvalues did not converge")
@@ -165,6 +157,19 @@ func singularValues(rows [][]float64, centre []float64) ([]float64, error) {
 		}
 	}
 	return values, nil
+}
+
+// scatterOf returns Σ (x − centre)(x − centre)ᵀ over rows x.
+func scatterOf(rows [][]float64, centre []float64) *mat.SymDense {
+	scatter := mat.NewSymDense(len(centre), nil)
+	x := mat.NewVecDense(len(centre), nil)
+	for _, row := range rows {
+		for d, v := range row {
+			x.SetVec(d, v-centre[d])
+		}
+		scatter.SymRankOne(scatter, 1, x)
+	}
+	return scatter
 }
 
 // effectiveRank is exp(−Σ p ln p); 0 when all shares are zero.
@@ -261,14 +266,7 @@ func Project(videos, texts sightline.Matrix) (v, s [][2]float64, err error) {
 	}
 	rows := append(unitRows(videos), unitRows(texts)...)
 	centre := mean(rows)
-	dim := len(centre)
-	scatter := mat.NewSymDense(dim, nil)
-	for _, row := range rows {
-		for d := range row {
-			row[d] -= centre[d]
-		}
-		scatter.SymRankOne(scatter, 1, mat.NewVecDense(dim, row))
-	}
+	scatter, dim := scatterOf(rows, centre), len(centre)
 	var eigen mat.EigenSym
 	if !eigen.Factorize(scatter, true) {
 		return nil, nil, errors.New("draw a space: the eigenvalues did not converge")
@@ -278,8 +276,8 @@ func Project(videos, texts sightline.Matrix) (v, s [][2]float64, err error) {
 	points := make([][2]float64, len(rows))
 	for i, row := range rows {
 		for d, x := range row {
-			points[i][0] += x * axes.At(d, dim-1)
-			points[i][1] += x * axes.At(d, dim-2)
+			points[i][0] += (x - centre[d]) * axes.At(d, dim-1)
+			points[i][1] += (x - centre[d]) * axes.At(d, dim-2)
 		}
 	}
 	return points[:videos.Rows], points[videos.Rows:], nil

@@ -8,10 +8,7 @@ package meanpool
 import (
 	"math/rand/v2"
 
-	. "github.com/gomlx/gomlx/core/graph"
-
 	"sightline/align"
-	"sightline/encoder/transformer"
 	"sightline/engine"
 )
 
@@ -21,24 +18,10 @@ const Name = "meanpool"
 func init() { align.Register(Name, func() align.Head { return Head{} }) }
 
 // Head is the meanP head. It has no parameters.
-type Head struct{}
+type Head struct{ align.OneRow }
 
 // Init adds nothing.
 func (Head) Init(*engine.Weights, int, *rand.Rand) {}
 
 // Video returns v = n(Σ_t m_t n(F_t) / max(Σ_t m_t, 1 if 0)) as one row, n(x) = x/‖x‖.
 func (Head) Video(_ engine.Vars, frames align.Frames) align.Frames { return align.MeanRow(frames) }
-
-// Text returns the normalised sentence vectors [B, D].
-func (Head) Text(_ engine.Vars, sentence *Node) *Node { return transformer.Normalize(sentence) }
-
-// Recall returns the stored vector itself [B, D].
-func (Head) Recall(_ engine.Vars, videos align.Frames) *Node { return Squeeze(videos.Vectors, 1) }
-
-// Score returns the cosines s·v [A, N].
-func (Head) Score(_ engine.Vars, texts *Node, videos align.Frames) *Node {
-	return align.Cosines(texts, videos)
-}
-
-// Traits: the recall vectors are the whole model.
-func (Head) Traits() align.Traits { return align.OneStage }

@@ -23,7 +23,7 @@ const Name = "seqlstm"
 func init() { align.Register(Name, func() align.Head { return Head{} }) }
 
 // Head is the seqLSTM head. Its hidden width is that of the frames.
-type Head struct{}
+type Head struct{ align.OneRow }
 
 const prefix = "lstm_visual."
 
@@ -82,17 +82,3 @@ func lstm(vars engine.Vars, x *Node) *Node {
 	}
 	return Concatenate(outputs, 1)
 }
-
-// Text returns the normalised sentence vectors [B, D].
-func (Head) Text(_ engine.Vars, sentence *Node) *Node { return transformer.Normalize(sentence) }
-
-// Recall returns the stored vector itself [B, D].
-func (Head) Recall(_ engine.Vars, videos align.Frames) *Node { return Squeeze(videos.Vectors, 1) }
-
-// Score returns the cosines [A, N].
-func (Head) Score(_ engine.Vars, texts *Node, videos align.Frames) *Node {
-	return align.Cosines(texts, videos)
-}
-
-// Traits: the recall vectors are the whole model.
-func (Head) Traits() align.Traits { return align.OneStage }

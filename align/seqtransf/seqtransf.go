@@ -23,6 +23,8 @@ func init() { align.Register(Name, func() align.Head { return Default() }) }
 
 // Head is the seqTransf head.
 type Head struct {
+	align.OneRow `json:"-"`
+
 	Layers    int `json:"layers"`    // blocks of the transformer
 	Heads     int `json:"heads"`     // attention heads; 0 for one to 64 components, as CLIP has them
 	Positions int `json:"positions"` // frames a video may have
@@ -51,17 +53,3 @@ func (h *Head) Video(vars engine.Vars, frames align.Frames) align.Frames {
 	}
 	return align.MeanRow(align.Frames{Vectors: Add(x, frames.Vectors), Mask: frames.Mask})
 }
-
-// Text returns the normalised sentence vectors [B, D].
-func (*Head) Text(_ engine.Vars, sentence *Node) *Node { return transformer.Normalize(sentence) }
-
-// Recall returns the stored vector itself [B, D].
-func (*Head) Recall(_ engine.Vars, videos align.Frames) *Node { return Squeeze(videos.Vectors, 1) }
-
-// Score returns the cosines [A, N].
-func (*Head) Score(_ engine.Vars, texts *Node, videos align.Frames) *Node {
-	return align.Cosines(texts, videos)
-}
-
-// Traits: the recall vectors are the whole model.
-func (*Head) Traits() align.Traits { return align.OneStage }
