@@ -32,17 +32,22 @@ var heads = map[string]func() Head{}
 func Heads() []string { return slices.Sorted(maps.Keys(heads)) }
 
 // NewHead returns a new head as configured. A name or an option that is not known is an error.
-func NewHead(c HeadConfig) (Head, error) {
-	fail := func(err error) (Head, error) {
-		return nil, &sightline.Error{Kind: sightline.Usage, What: fmt.Sprintf("use head %q", c.Kind), Err: err}
+func NewHead(c HeadConfig) (Head, error) { return Choose("head", c, heads) }
+
+// Choose returns what a config names among what is known, with the config's options in place of its defaults. What says what
+// sort of thing it is.
+func Choose[T any](what string, c HeadConfig, known map[string]func() T) (T, error) {
+	fail := func(err error) (T, error) {
+		var none T
+		return none, &sightline.Error{Kind: sightline.Usage, What: fmt.Sprintf("use %s %q", what, c.Kind), Err: err}
 	}
-	fresh, ok := heads[c.Kind]
+	fresh, ok := known[c.Kind]
 	if !ok {
-		return fail(fmt.Errorf("known heads: %s", strings.Join(Heads(), ", ")))
+		return fail(fmt.Errorf("known %ss: %s", what, strings.Join(slices.Sorted(maps.Keys(known)), ", ")))
 	}
-	head := fresh()
+	chosen := fresh()
 	if len(c.Options) == 0 {
-		return head, nil
+		return chosen, nil
 	}
 	text, err := json.Marshal(c.Options)
 	if err != nil {
@@ -50,10 +55,10 @@ func NewHead(c HeadConfig) (Head, error) {
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&head); err != nil {
+	if err := decoder.Decode(&chosen); err != nil {
 		return fail(fmt.Errorf("options %s: %w", text, err))
 	}
-	return head, nil
+	return chosen, nil
 }
 
 // String returns the name, followed by the options where there are any.

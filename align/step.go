@@ -13,6 +13,7 @@ type Step struct {
 	Videos, Texts []engine.Array // as the tower lays them out
 	Noise         []engine.Array // what the head's Objective draws
 	Same          []engine.Array // one array [B, B], 1 where two pairs show one video; none when all are negatives
+	Targets       []engine.Array // where moments lie, for models that learn to find them; else none
 }
 
 // Step lays out a batch. With masked, pairs that show one video are no negatives of each other.
@@ -30,28 +31,33 @@ func (m *Model) Step(batch Batch, masked bool, random *rand.Rand) (Step, error) 
 		for _, video := range batch.Videos {
 			longest = max(longest, video.Rows())
 		}
-		for _, shape := range objective.Noise(len(batch.Videos), bucket(longest), m.Tower.Dim()) {
-			s.Noise = append(s.Noise, uniform(random, shape))
+		for _, shape := range objective.Noise(len(batch.Videos), Bucket(longest), m.Tower.Dim()) {
+			s.Noise = append(s.Noise, Uniform(random, shape...))
 		}
 	}
 	if masked {
-		same := make([]float32, 0, len(batch.Videos)*len(batch.Videos))
-		for _, a := range batch.Videos {
-			for _, b := range batch.Videos {
-				if a.ID == b.ID {
-					same = append(same, 1)
-				} else {
-					same = append(same, 0)
-				}
-			}
-		}
-		s.Same = []engine.Array{engine.Floats(same, len(batch.Videos), len(batch.Videos))}
+		s.Same = []engine.Array{SameVideo(batch.Videos)}
 	}
 	return s, nil
 }
 
-// uniform returns numbers in [0, 1) of the given shape, two from each draw.
-func uniform(random *rand.Rand, shape []int) engine.Array {
+// SameVideo returns [B, B], 1 where two places of a batch show one video.
+func SameVideo(videos []Video) engine.Array {
+	same := make([]float32, 0, len(videos)*len(videos))
+	for _, a := range videos {
+		for _, b := range videos {
+			if a.ID == b.ID {
+				same = append(same, 1)
+			} else {
+				same = append(same, 0)
+			}
+		}
+	}
+	return engine.Floats(same, len(videos), len(videos))
+}
+
+// Uniform returns numbers in [0, 1) of the given shape, two from each draw.
+func Uniform(random *rand.Rand, shape ...int) engine.Array {
 	size := 1
 	for _, dim := range shape {
 		size *= dim
@@ -71,7 +77,7 @@ func uniform(random *rand.Rand, shape []int) engine.Array {
 // Arrays returns the step's inputs in the order in which Loss takes their nodes.
 func (s Step) Arrays() []engine.Array {
 	var all []engine.Array
-	for _, part := range [][]engine.Array{s.Videos, s.Texts, s.Noise, s.Same} {
+	for _, part := range [][]engine.Array{s.Videos, s.Texts, s.Noise, s.Same, s.Targets} {
 		all = append(all, part...)
 	}
 	return all
