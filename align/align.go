@@ -1,6 +1,7 @@
 // Package align holds the aligned model: what turns stored features, or pixels and words, of videos and sentences into
 // vectors whose similarity says whether they belong together. A model is composed of a Tower (features in, frame and
-// sentence vectors of one width out) and a Head (one paper's way to compare them; one package each below this one).
+// sentence vectors of one width out) and a Head (one paper's way to compare them; one package each below this one), and may have Parts: losses and layers of other papers
+// that go with any head.
 //
 // It sits between encoder and index. Start at Model: EncodeVideos and EncodeTexts make what is stored once, ScoreBlock
 // compares A texts with N videos and sees no pairing, Save and Open keep a model as a folder. Training is in package
@@ -89,6 +90,8 @@ type Head interface {
 type Traits struct {
 	// TwoStage tells that Score is more than the dot product of the recall vectors, so that candidates need re-scoring.
 	TwoStage bool
+	// Unit tells that what it keeps of videos and texts has length 1.
+	Unit bool
 	// Texts and Videos are how many Score compares at a time, so that memory stays bounded whatever is asked for.
 	Texts, Videos int
 }

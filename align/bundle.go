@@ -24,15 +24,17 @@ const (
 // BundleVersion is the version of the bundle format that Save writes.
 //
 //	1  config.json, model.safetensors, optionally encoder/; head is a name, or a mapping with the head's options
+//	   parts is a list of such; absent where there are none
 const BundleVersion = 1
 
 // Bundle describes a model at rest: a folder with config.json, model.safetensors and, where the encoder was trained with
 // the head, that encoder.
 type Bundle struct {
-	Version int        `json:"version"`
-	Name    string     `json:"name"`
-	Head    HeadConfig `json:"head"`
-	Tower   Stored     `json:"tower"` // a live tower becomes its encoder and a stored tower without adapters
+	Version int      `json:"version"`
+	Name    string   `json:"name"`
+	Head    Choice   `json:"head"`
+	Parts   []Choice `json:"parts,omitempty"`
+	Tower   Stored   `json:"tower"` // a live tower becomes its encoder and a stored tower without adapters
 
 	// Space is what the model's vectors mean: which encoders' features it takes, and the hash of its own weights.
 	// Sampling is that of its training; an archive samples in its own way.
@@ -51,7 +53,7 @@ func (b Bundle) Accepts(video, text sightline.ModelID, preprocess string) error 
 
 // Save writes the model into a new folder: its encoder, if it brings its own, then the weights, then config.json, whose
 // presence makes the folder a bundle. The space says what its features mean; encoder and head ids are filled in.
-func Save(dir, name string, head HeadConfig, m *Model, space sightline.Space) (Bundle, error) {
+func Save(dir, name string, head Choice, parts []Choice, m *Model, space sightline.Space) (Bundle, error) {
 	fail := func(err error) (Bundle, error) { return Bundle{}, fmt.Errorf("save model %s: %w", dir, err) }
 	if _, err := os.Stat(filepath.Join(dir, bundleFile)); err == nil {
 		return fail(errors.New("there is a model already"))
@@ -59,7 +61,7 @@ func Save(dir, name string, head HeadConfig, m *Model, space sightline.Space) (B
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fail(err)
 	}
-	b := Bundle{Version: BundleVersion, Name: name, Head: head, Space: space}
+	b := Bundle{Version: BundleVersion, Name: name, Head: head, Parts: parts, Space: space}
 	weights := engine.NewWeights()
 	switch tower := m.Tower.(type) {
 	case Stored:
@@ -81,6 +83,9 @@ func Save(dir, name string, head HeadConfig, m *Model, space sightline.Space) (B
 		b.Tower = Stored{VideoDim: tower.Dim(), TextDim: tower.Dim()}
 		b.Space.Video, b.Space.Text, b.Space.Preprocess = encoder.ID(), encoder.ID(), encoder.Preprocess()
 		weights.Merge(headPrefix, m.Weights.Under(headPrefix))
+		for _, p := range m.Parts {
+			weights.Merge(p.prefix(), m.Weights.Under(p.prefix()))
+		}
 		weights.Set(LogitScale, m.Weights.Float32s(LogitScale))
 	default:
 		return fail(fmt.Errorf("no way to store a tower of type %T", tower))
@@ -115,6 +120,10 @@ func Open(e *engine.Engine, dir string) (*Model, Bundle, error) {
 	if err != nil {
 		return fail(err)
 	}
+	parts, err := NewParts(b.Parts)
+	if err != nil {
+		return fail(err)
+	}
 	weights, err := engine.LoadWeights(filepath.Join(dir, weightsFile))
 	if err != nil {
 		return fail(err)
@@ -122,7 +131,7 @@ func Open(e *engine.Engine, dir string) (*Model, Bundle, error) {
 	if hash := weights.Hash(); hash != b.Space.Head.Hash {
 		return fail(fmt.Errorf("%s has hash %s, %s says %s", weightsFile, hash, bundleFile, b.Space.Head.Hash))
 	}
-	m, err := With(e, b.Tower, head, weights)
+	m, err := With(e, b.Tower, head, weights, parts...)
 	if err != nil {
 		return fail(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"sightline"
 	"sightline/engine"
 )
 
@@ -31,6 +32,18 @@ func (e *Encoded) Append(more Encoded) {
 	wide := e.padded(rows)
 	more = more.padded(rows)
 	*e = Encoded{e.N + more.N, rows, e.Dim, append(wide.Data, more.Data...), append(wide.Mask, more.Mask...)}
+}
+
+// valid returns the rows that are no padding [rows, Dim].
+func (e Encoded) valid() sightline.Matrix {
+	rows := sightline.Matrix{Cols: e.Dim}
+	for i, there := range e.Mask {
+		if there != 0 {
+			rows.Data = append(rows.Data, e.Data[i*e.Dim:(i+1)*e.Dim]...)
+			rows.Rows++
+		}
+	}
+	return rows
 }
 
 // padded returns e with rows for each item.

@@ -2,6 +2,7 @@ package align
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -9,6 +10,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"sightline"
+	"sightline/encoder/transformer"
 	"sightline/engine"
 )
 
@@ -23,15 +25,17 @@ const (
 type Model struct {
 	Tower   Tower
 	Head    Head
+	Parts   []NamedPart
 	Weights *engine.Weights
 	Engine  *engine.Engine
 
 	videos, texts, recall, score *engine.Program
+	bareVideos, bareTexts        *engine.Program // without the layer among the parts
 }
 
 // New returns a model with fresh parameters drawn from the seed. Untrained, over a Stored tower of equal widths and a
 // head without parameters, it scores as the encoder itself does.
-func New(e *engine.Engine, tower Tower, head Head, seed uint64) (*Model, error) {
+func New(e *engine.Engine, tower Tower, head Head, seed uint64, parts ...NamedPart) (*Model, error) {
 	random := rand.New(rand.NewPCG(seed, 0x51647))
 	weights, part := engine.NewWeights(), engine.NewWeights()
 	if err := tower.Init(part, random); err != nil {
@@ -41,27 +45,50 @@ func New(e *engine.Engine, tower Tower, head Head, seed uint64) (*Model, error) 
 	part = engine.NewWeights()
 	head.Init(part, tower.Dim(), random)
 	weights.Merge(headPrefix, part)
+	for _, p := range parts {
+		part := engine.NewWeights()
+		p.Part.Init(part, tower.Dim(), random)
+		weights.Merge(p.prefix(), part)
+	}
 	weights.Set(LogitScale, []float32{initialLogitScale}) // a scalar, as in CLIP
-	return With(e, tower, head, weights)
+	return With(e, tower, head, weights, parts...)
 }
 
 // initialLogitScale is CLIP's: ln(1/0.07).
 const initialLogitScale = 2.659260036932778
 
 // With returns a model over given weights.
-func With(e *engine.Engine, tower Tower, head Head, weights *engine.Weights) (*Model, error) {
-	m := &Model{Tower: tower, Head: head, Weights: weights, Engine: e}
+func With(e *engine.Engine, tower Tower, head Head, weights *engine.Weights, parts ...NamedPart) (*Model, error) {
+	m := &Model{Tower: tower, Head: head, Parts: parts, Weights: weights, Engine: e}
+	layers := 0
+	for _, p := range parts {
+		if _, ok := p.Part.(Layer); ok {
+			layers++
+		}
+	}
+	if layers > 1 {
+		return nil, errors.New("new model: it takes one layer at most among its parts")
+	}
+	video := func(vars engine.Vars, in []*Node) Frames {
+		return head.Video(vars.Under(headPrefix), tower.Video(vars.Under(towerPrefix), in))
+	}
+	text := func(vars engine.Vars, in []*Node) *Node {
+		return head.Text(vars.Under(headPrefix), tower.Text(vars.Under(towerPrefix), in))
+	}
 	for _, program := range []struct {
 		target **engine.Program
 		build  engine.Func
 	}{
 		{&m.videos, func(vars engine.Vars, in []*Node) []*Node {
-			kept := head.Video(vars.Under(headPrefix), tower.Video(vars.Under(towerPrefix), in))
+			kept := video(vars, in)
+			return []*Node{m.alone(vars, kept.Vectors), kept.Mask}
+		}},
+		{&m.texts, func(vars engine.Vars, in []*Node) []*Node { return []*Node{m.alone(vars, text(vars, in))} }},
+		{&m.bareVideos, func(vars engine.Vars, in []*Node) []*Node {
+			kept := video(vars, in)
 			return []*Node{kept.Vectors, kept.Mask}
 		}},
-		{&m.texts, func(vars engine.Vars, in []*Node) []*Node {
-			return []*Node{head.Text(vars.Under(headPrefix), tower.Text(vars.Under(towerPrefix), in))}
-		}},
+		{&m.bareTexts, func(vars engine.Vars, in []*Node) []*Node { return []*Node{text(vars, in)} }},
 		{&m.recall, func(vars engine.Vars, in []*Node) []*Node {
 			return []*Node{head.Recall(vars.Under(headPrefix), Frames{Vectors: in[0], Mask: in[1]})}
 		}},
@@ -78,6 +105,14 @@ func With(e *engine.Engine, tower Tower, head Head, weights *engine.Weights) (*M
 	return m, nil
 }
 
+// restored makes vectors [..., D] unit vectors again where the head keeps such.
+func (m *Model) restored(vectors *Node) *Node {
+	if m.Head.Traits().Unit {
+		return transformer.Normalize(vectors)
+	}
+	return vectors
+}
+
 // Blocks in which work is done, so that memory stays bounded whatever is asked for.
 const (
 	blockRows   = 512 // frames encoded at a time
@@ -87,6 +122,10 @@ const (
 
 // EncodeVideos returns what is stored of each video [N, R, D]. It sees no text.
 func (m *Model) EncodeVideos(ctx context.Context, videos []Video) (Encoded, error) {
+	return m.encodeVideos(ctx, videos, m.videos)
+}
+
+func (m *Model) encodeVideos(ctx context.Context, videos []Video, program *engine.Program) (Encoded, error) {
 	longest := 1
 	for _, clip := range videos {
 		if clip.Rows() == 0 {
@@ -94,7 +133,7 @@ func (m *Model) EncodeVideos(ctx context.Context, videos []Video) (Encoded, erro
 		}
 		longest = max(longest, clip.Rows())
 	}
-	return encode(ctx, videos, max(1, blockRows/longest), m.Tower.VideoInputs, m.videos)
+	return encode(ctx, videos, max(1, blockRows/longest), m.Tower.VideoInputs, program)
 }
 
 // EncodeTexts returns what represents each text [A, 1, D]. It sees no video.

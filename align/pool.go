@@ -24,7 +24,7 @@ func (OneRow) Recall(_ engine.Vars, videos Frames) *Node { return Squeeze(videos
 func (OneRow) Score(_ engine.Vars, texts *Node, videos Frames) *Node { return Cosines(texts, videos) }
 
 // Traits: one stage.
-func (OneRow) Traits() Traits { return Traits{Texts: 256, Videos: 256} }
+func (OneRow) Traits() Traits { return Traits{Unit: true, Texts: 256, Videos: 256} }
 
 // MeanRow returns n(Σ_t m_t n(F_t) / max(Σ_t m_t, 1 if 0)) [B, 1, D], n(x) = x/‖x‖: the mean of the normalised frames that
 // are there, normalised again (CLIP4Clip, section 3.3).

@@ -141,12 +141,12 @@ func (b *bench) config(method Method, seed uint64) train.Config {
 func (b *bench) fit(ctx context.Context, config train.Config, dir, bundle string) error {
 	setting := b.setting(b.encoder, "Training "+config.Name)
 	setting.Dir = dir
-	job, records, err := train.Prepare(ctx, config, setting)
+	job, model, records, err := train.Prepare(ctx, config, setting)
 	if err != nil {
 		return err
 	}
 	if watched(config) {
-		job.Judged = func(ctx context.Context, v train.Validation) error { return b.look(ctx, job.Model, dir, v.Epoch) }
+		job.Judged = func(ctx context.Context, v train.Validation) error { return b.look(ctx, model, dir, v.Epoch) }
 	}
 	record, err := train.Run(ctx, job)
 	if err != nil {
@@ -157,7 +157,7 @@ func (b *bench) fit(ctx context.Context, config train.Config, dir, bundle string
 		return err
 	}
 	space := sightline.Space{Video: b.encoder.ID(), Text: b.encoder.ID(), Preprocess: b.encoder.Preprocess(), Sampling: corpus.Sampling(frames)}
-	_, err = align.Save(bundle, config.Name, config.Head, job.Model, space)
+	_, err = align.Save(bundle, config.Name, config.Head, config.Parts, model, space)
 	return err
 }
 

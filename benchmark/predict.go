@@ -120,7 +120,7 @@ func (b *bench) trial(method Method) (step, pair float64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	program, err := model.Gradient(inputs, model.Weights.Names())
+	program, err := model.Gradient(inputs, model.Parameters())
 	if err != nil {
 		return 0, 0, err
 	}

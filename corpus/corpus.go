@@ -48,10 +48,11 @@ type Corpus struct {
 func Open(name string) (*Corpus, error) {
 	spec, rendered := strings.CutPrefix(name, Scheme)
 	if !rendered {
-		if set, known, err := dataset.Published(name); known {
-			return &Corpus{Name: name, Set: set}, err
+		read := dataset.Read
+		if dataset.IsPublished(name) {
+			read = dataset.Published
 		}
-		set, err := dataset.Read(name)
+		set, err := read(name)
 		if err != nil {
 			return nil, err
 		}
@@ -167,7 +168,9 @@ func named[T fmt.Stringer](name string, choices ...T) (T, error) {
 func Sampling(n int) string { return video.Uniform(n).String() }
 
 // Frames returns n uniformly sampled frames of video i. Pictures of files whose short side is longer than size are scaled
-// down to it while they are decoded; size 0 leaves them as they are.
+// down to it while they are decoded; size 0 leaves them as they are. Where the video is a stretch of a longer file
+// (Set.Cut), the frames come from that stretch and times count from where it starts; it is an error where the file ends
+// before the stretch starts. A stretch that runs beyond the file ends with the file.
 func (c *Corpus) Frames(ctx context.Context, i, n, size int) ([]sightline.Frame, error) {
 	frames, _, err := c.sample(ctx, i, n, size)
 	return frames, err
@@ -186,11 +189,19 @@ func (c *Corpus) sample(ctx context.Context, i, n, size int) (frames []sightline
 		if err != nil {
 			return nil, 0, err
 		}
-		frames, end, fps = make([]sightline.Frame, 0, n), info.Duration, info.FPS.Float()
-		for frame, err := range info.Sample(ctx, video.Uniform(n), size) {
+		var plan video.Plan = video.Uniform(n)
+		cut := c.Set.Cut(i)
+		if cut == (sightline.Span{}) {
+			cut.End = info.Duration
+		} else if plan, err = within(info, &cut, n); err != nil {
+			return nil, 0, err
+		}
+		frames, end, fps = make([]sightline.Frame, 0, n), cut.Length(), info.FPS.Float()
+		for frame, err := range info.Sample(ctx, plan, size) {
 			if err != nil {
 				return nil, 0, err
 			}
+			frame.Time = max(0, frame.Time-cut.Start) // the picture on show at the start may have come before it
 			frames = append(frames, frame)
 		}
 	}
@@ -199,6 +210,23 @@ func (c *Corpus) sample(ctx context.Context, i, n, size int) (frames []sightline
 		end = last + 1/max(fps, 1)
 	}
 	return frames, end, ctx.Err()
+}
+
+// within ends a stretch where the file ends, and takes n frames of it as Uniform takes them of a file.
+func within(info *video.Info, cut *sightline.Span, n int) (video.Plan, error) {
+	if cut.Start >= info.Duration {
+		return nil, &sightline.Error{
+			Kind: sightline.Failed, What: "sample frames of " + info.Path,
+			Err: fmt.Errorf("it ends at %.1f s, before the stretch from %.1f to %.1f s", info.Duration, cut.Start, cut.End),
+			Try: "get the whole video again: what the data set calls the video lies behind the end of this file",
+		}
+	}
+	cut.End = min(cut.End, info.Duration)
+	at := make(video.At, n)
+	for k := range at {
+		at[k] = cut.Start + cut.Length()*(float64(k)+0.5)/float64(n)
+	}
+	return at, nil
 }
 
 // Decoder names what decodes the frames.
@@ -213,15 +241,18 @@ func (c *Corpus) Decoder(ctx context.Context) string {
 	return "ffmpeg " + version.Text
 }
 
-// Hash returns 16 hex digits over the captions and over what the videos are: the renderer's options, or the paths, sizes
-// and times of change of the files.
+// Hash returns 16 hex digits over the captions and over what the videos are: the renderer's options, or the sizes and
+// times of change of the files, with the stretch of them where not all counts.
 func (c *Corpus) Hash() string {
 	sum := sha256.New()
 	encoder := json.NewEncoder(sum)
 	_ = encoder.Encode(c.options) // a hash takes every write, and these types always marshal
 	_ = encoder.Encode(c.Set.Captions)
-	for _, v := range c.Set.Videos {
+	for i, v := range c.Set.Videos {
 		fmt.Fprintln(sum, v.ID)
+		if cut := c.Set.Cut(i); cut != (sightline.Span{}) {
+			fmt.Fprintln(sum, cut.Start, cut.End)
+		}
 		if c.Rendered {
 			continue
 		}

@@ -35,7 +35,7 @@ func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, n int,
 			missing = append(missing, i)
 			continue
 		}
-		stored, err := store.Read(feature.Header{VideoID: c.storedAs(v), Stream: feature.Frame, Space: space})
+		stored, err := store.Read(feature.Header{VideoID: c.storedAs(i), Stream: feature.Frame, Space: space})
 		switch {
 		case err == nil:
 			stored.VideoID = v.ID
@@ -62,11 +62,10 @@ func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, n int,
 		}
 		first := 0
 		for _, d := range waiting {
-			v := c.Set.Videos[d.video]
 			own := rows.Data[first*rows.Cols : (first+len(d.frames))*rows.Cols]
 			first += len(d.frames)
 			made := feature.Features{
-				Header: feature.Header{VideoID: c.storedAs(v), Stream: feature.Frame, Space: space},
+				Header: feature.Header{VideoID: c.storedAs(d.video), Stream: feature.Frame, Space: space},
 				Spans:  spans(d.frames, d.end),
 				Rows:   sightline.Matrix{Rows: len(d.frames), Cols: rows.Cols, Data: own},
 			}
@@ -78,7 +77,7 @@ func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, n int,
 					return err
 				}
 			}
-			made.VideoID = v.ID
+			made.VideoID = c.Set.Videos[d.video].ID
 			all[d.video] = made
 		}
 		if done += len(waiting); progress != nil {
@@ -105,9 +104,11 @@ func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, n int,
 	return all, ctx.Err()
 }
 
-// storedAs names a video in the feature store. Ids are unique in one data set only, and a file may be replaced: where the
-// video is a file, its path, size and time of change are part of the name; where it is rendered, the split it belongs to.
-func (c *Corpus) storedAs(v sightline.Video) string {
+// storedAs names video i in the feature store. Ids are unique in one data set only, and a file may be replaced: where the
+// video is a file, its path, size and time of change are part of the name, and so is the stretch of it that counts; where
+// it is rendered, the split it belongs to.
+func (c *Corpus) storedAs(i int) string {
+	v := c.Set.Videos[i]
 	if c.Rendered {
 		return c.drawnAs + " " + v.ID
 	}
@@ -119,7 +120,11 @@ func (c *Corpus) storedAs(v sightline.Video) string {
 	if err != nil {
 		return v.ID
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d\x00%d", path, info.Size(), info.ModTime().UnixNano()))
+	source := fmt.Appendf(nil, "%s\x00%d\x00%d", path, info.Size(), info.ModTime().UnixNano())
+	if cut := c.Set.Cut(i); cut != (sightline.Span{}) {
+		source = fmt.Appendf(source, "\x00%v\x00%v", cut.Start, cut.End)
+	}
+	sum := sha256.Sum256(source)
 	return fmt.Sprintf("%s-%x", v.ID, sum[:4])
 }
 

@@ -22,14 +22,15 @@ type Config struct {
 	Name string `yaml:"name" json:"name"`
 	Seed uint64 `yaml:"seed" json:"seed"`
 
-	Data           DataConfig       `yaml:"data" json:"data"`
-	Encoder        string           `yaml:"encoder" json:"encoder"` // "tiny", "clip" or a folder; where a live tower starts from, "" for scratch
-	Tower          TowerConfig      `yaml:"tower" json:"tower"`
-	Head           align.HeadConfig `yaml:"head" json:"head"`
-	MaskDuplicates bool             `yaml:"mask_duplicates" json:"mask_duplicates,omitempty"` // a video is no negative of itself in a batch
-	Epochs         int              `yaml:"epochs" json:"epochs"`
-	Batch          int              `yaml:"batch" json:"batch"` // pairs a step
-	Optimizer      OptimizerConfig  `yaml:"optimizer" json:"optimizer"`
+	Data           DataConfig      `yaml:"data" json:"data"`
+	Encoder        string          `yaml:"encoder" json:"encoder"` // "tiny", "clip" or a folder; where a live tower starts from, "" for scratch
+	Tower          TowerConfig     `yaml:"tower" json:"tower"`
+	Head           align.Choice    `yaml:"head" json:"head"`
+	Parts          []align.Choice  `yaml:"parts" json:"parts,omitempty"`                     // losses and layers beside the head
+	MaskDuplicates bool            `yaml:"mask_duplicates" json:"mask_duplicates,omitempty"` // a video is no negative of itself in a batch
+	Epochs         int             `yaml:"epochs" json:"epochs"`
+	Batch          int             `yaml:"batch" json:"batch"` // pairs a step
+	Optimizer      OptimizerConfig `yaml:"optimizer" json:"optimizer"`
 }
 
 // DataConfig names the training and validation splits: pair files, or splits of the rendered world (see package corpus).
@@ -85,7 +86,7 @@ func Defaults() Config {
 	return Config{
 		Data:  DataConfig{Frames: 8},
 		Tower: TowerConfig{Kind: "stored", Hidden: 256, Joint: 256},
-		Head:  align.HeadConfig{Kind: "meanpool"}, Encoder: "tiny",
+		Head:  align.Choice{Kind: "meanpool"}, Encoder: "tiny",
 		Epochs: 30, Batch: 64,
 		Optimizer: OptimizerConfig{Kind: adamW, Schedule: "warmup_cosine", Rate: 1e-3, Warmup: 0.1, Decay: 0.05, Clip: 1, Beta1: 0.9, Beta2: 0.98, Epsilon: 1e-6},
 	}

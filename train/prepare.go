@@ -2,8 +2,10 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 
 	"sightline"
@@ -42,33 +44,33 @@ func (s Setting) progress(c *corpus.Corpus) func(done int) {
 	}
 }
 
-// Prepare opens the splits of a run, encodes what is missing and builds the model.
-func Prepare(ctx context.Context, config Config, setting Setting) (Job, []DataRecord, error) {
+// Prepare opens the splits of a run, encodes what is missing and builds the model, which it returns beside the job that trains it.
+func Prepare(ctx context.Context, config Config, setting Setting) (Job, *align.Model, []DataRecord, error) {
 	if err := config.Check(); err != nil {
-		return Job{}, nil, &sightline.Error{Kind: sightline.Usage, What: "train", Err: err}
+		return Job{}, nil, nil, &sightline.Error{Kind: sightline.Usage, What: "train", Err: err}
 	}
 	if err := claim(setting.Dir, config); err != nil { // before hours of encoding
-		return Job{}, nil, err
+		return Job{}, nil, nil, err
 	}
 	val, err := corpus.Open(config.Data.Val)
 	if err != nil {
-		return Job{}, nil, err
+		return Job{}, nil, nil, err
 	}
 	job := Job{Config: config, Dir: setting.Dir, Progress: setting.Progress}
 	head, err := align.NewHead(config.Head)
 	if err != nil {
-		return Job{}, nil, err
+		return Job{}, nil, nil, err
 	}
 
 	var tower align.Tower
 	records := []DataRecord{describe(ctx, "val", val, config.Data.Frames)}
 	if n, seed, ok := corpus.Stills(config.Data.Train); ok {
 		if config.Tower.Kind != "live" {
-			return Job{}, nil, &sightline.Error{Kind: sightline.Usage, What: "train", Err: fmt.Errorf("stills train a live tower, not %q", config.Tower.Kind)}
+			return Job{}, nil, nil, &sightline.Error{Kind: sightline.Usage, What: "train", Err: fmt.Errorf("stills train a live tower, not %q", config.Tower.Kind)}
 		}
 		learned, err := corpus.Open(fmt.Sprintf("%sstills/%d?seed=%d", corpus.Scheme, min(n, vocabularySample), seed))
 		if err != nil {
-			return Job{}, nil, err
+			return Job{}, nil, nil, err
 		}
 		tower = liveTower(config, setting, learned.Set.Texts())
 		job.Data = Stills{Seed: seed, Count: n, OneObject: config.Tower.OneObject}
@@ -77,7 +79,7 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, []DataRe
 	} else {
 		train, err := corpus.Open(config.Data.Train)
 		if err != nil {
-			return Job{}, nil, err
+			return Job{}, nil, nil, err
 		}
 		records = append(records, describe(ctx, "train", train, config.Data.Frames))
 		if config.Tower.Kind == "live" {
@@ -87,20 +89,76 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, []DataRe
 				Joint: config.Tower.Joint, Hidden: config.Tower.Hidden}
 		}
 		if job.Data, err = pairs(ctx, train, config, setting); err != nil {
-			return Job{}, nil, err
+			return Job{}, nil, nil, err
 		}
 	}
-	if job.Model, err = align.New(setting.Engine, tower, head, config.Seed); err != nil {
-		return Job{}, nil, err
+	parts, err := prompted(ctx, config.Parts, setting.Encoders.Texts)
+	if err != nil {
+		return Job{}, nil, nil, err
 	}
+	model, err := align.New(setting.Engine, tower, head, config.Seed, parts...)
+	if err != nil {
+		return Job{}, nil, nil, err
+	}
+	job.Model, job.Weights, job.Backend = model, model.Weights, setting.Engine.Name()
 	judged, err := pairs(ctx, val, config, setting)
 	if err != nil {
-		return Job{}, nil, err
+		return Job{}, nil, nil, err
 	}
-	job.Validate = func(ctx context.Context) (Validation, error) { return validate(ctx, job.Model, judged) }
+	job.Validate = func(ctx context.Context) (Validation, error) {
+		if model.NeedsFit() {
+			batch, err := reference(ctx, job.Data)
+			if err != nil {
+				return Validation{}, err
+			}
+			if err := model.Fit(ctx, batch.Videos, batch.Texts); err != nil {
+				return Validation{}, err
+			}
+		}
+		return validate(ctx, model, judged)
+	}
 	slices.Reverse(records)
-	return job, records, nil
+	return job, model, records, nil
 }
+
+// prompted returns the chosen parts, with the vectors of their prompts.
+func prompted(ctx context.Context, choices []align.Choice, texts encoder.TextEncoder) ([]align.NamedPart, error) {
+	parts, err := align.NewParts(choices)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range parts {
+		part, ok := p.Part.(align.Prompted)
+		if !ok {
+			continue
+		}
+		prompts, err := part.Prompts()
+		if err != nil {
+			return nil, err
+		}
+		if texts == nil {
+			return nil, &sightline.Error{Kind: sightline.Usage, What: "use part " + p.Name, Err: errors.New("its prompts need an encoder"),
+				Try: "name one in the run file, encoder: tiny, for a tower that starts from it"}
+		}
+		vectors, err := texts.EncodeTexts(ctx, prompts)
+		if err != nil {
+			return nil, fmt.Errorf("prompts of %s: %w", p.Name, err)
+		}
+		part.Take(vectors)
+	}
+	return parts, nil
+}
+
+// referencePairs is how many training pairs a layer is fitted on.
+const referencePairs = 1024
+
+// reference returns the pairs that a layer is fitted on: the first of a shuffled epoch that is never trained on, the same at every call.
+func reference(ctx context.Context, data Data) (align.Batch, error) {
+	return data.Batch(ctx, referenceEpoch, 0, min(referencePairs, data.Len()), rand.New(rand.NewPCG(0, 0)))
+}
+
+// referenceEpoch is beyond all that are trained.
+const referenceEpoch = 1 << 30
 
 // vocabularySample is how many stills a vocabulary is learned from.
 const vocabularySample = 10_000

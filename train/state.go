@@ -29,9 +29,23 @@ const stateKey = "sightline.train"
 type state struct {
 	Step        int          `json:"step"` // steps done
 	Losses      []float64    `json:"losses"`
+	Watched     Watched      `json:"watched,omitempty"`
 	Validations []Validation `json:"validations"`
 	Seconds     float64      `json:"seconds"` // spent so far
 	Moves       int          `json:"moves"`   // the optimiser's steps
+}
+
+// Watched holds what a model's parts report: by name, a value a step.
+type Watched map[string][]float64
+
+// watch adds what is reported of a step.
+func (s *state) watch(scalars map[string]float64) {
+	if s.Watched == nil && len(scalars) > 0 {
+		s.Watched = Watched{}
+	}
+	for name, value := range scalars {
+		s.Watched[name] = append(s.Watched[name], value)
+	}
 }
 
 // Validation is how good a model is on the validation split.
@@ -82,10 +96,12 @@ func (s *state) save(dir string, weights *engine.Weights, optimizer Optimizer) e
 		return err
 	}
 	var list []safetensors.Tensor
+	for _, name := range weights.Names() {
+		list = append(list, safetensors.Tensor{Name: weightPart + name, Shape: weights.Shape(name), Data: weights.Float32s(name)})
+	}
 	for _, name := range moved.names {
 		shape := weights.Shape(name)
 		list = append(list,
-			safetensors.Tensor{Name: weightPart + name, Shape: shape, Data: weights.Float32s(name)},
 			safetensors.Tensor{Name: firstPart + name, Shape: shape, Data: moved.first[name]},
 			safetensors.Tensor{Name: secondPart + name, Shape: shape, Data: moved.second[name]})
 	}
@@ -114,21 +130,29 @@ func resume(dir string, config Config, weights *engine.Weights, optimizer Optimi
 	if err := json.Unmarshal([]byte(file.Metadata()[stateKey]), &s); err != nil {
 		return nil, fmt.Errorf("resume run: %s: %w", path, err)
 	}
+	read := func(part, name string, size int, target func([]float32)) error {
+		values, err := file.Float32s(part + name)
+		if err == nil && len(values) != size {
+			err = fmt.Errorf("%s has %d elements, the model's has %d", name, len(values), size)
+		}
+		if err != nil {
+			return fmt.Errorf("resume run: %s: %w", path, err)
+		}
+		target(values)
+		return nil
+	}
+	for _, name := range weights.Names() {
+		size := len(weights.Float32s(name))
+		if err := read(weightPart, name, size, func(v []float32) { weights.Update(name, func(p []float32) { copy(p, v) }) }); err != nil {
+			return nil, err
+		}
+	}
 	moved := optimizer.state()
-	for _, name := range moved.names {
-		for part, target := range map[string]func([]float32){
-			weightPart: func(v []float32) { weights.Update(name, func(p []float32) { copy(p, v) }) },
-			firstPart:  func(v []float32) { copy(moved.first[name], v) },
-			secondPart: func(v []float32) { copy(moved.second[name], v) },
-		} {
-			values, err := file.Float32s(part + name)
-			if err != nil {
-				return nil, fmt.Errorf("resume run: %s: %w", path, err)
+	for part, target := range map[string]map[string][]float32{firstPart: moved.first, secondPart: moved.second} {
+		for _, name := range moved.names {
+			if err := read(part, name, len(target[name]), func(v []float32) { copy(target[name], v) }); err != nil {
+				return nil, err
 			}
-			if len(values) != len(moved.first[name]) {
-				return nil, fmt.Errorf("resume run: %s: %s has %d elements, the model's has %d", path, name, len(values), len(moved.first[name]))
-			}
-			target(values)
 		}
 	}
 	moved.steps = s.Moves

@@ -68,7 +68,7 @@ func trialJob(t testing.TB, dir string) Job {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Job{Config: config, Model: model, Data: data, Dir: dir,
+	return Job{Config: config, Model: model, Weights: model.Weights, Backend: model.Engine.Name(), Data: data, Dir: dir,
 		Validate: func(ctx context.Context) (Validation, error) { return validate(ctx, model, data) }}
 }
 

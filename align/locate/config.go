@@ -10,7 +10,7 @@ import (
 
 // Config says how a model is built and trained. Defaults, in Register's order of methods, are the papers'.
 type Config struct {
-	Method align.HeadConfig `json:"method" yaml:"method"` // "xml", "reloclnet" or "qacln", with what differs from its defaults
+	Method align.Choice `json:"method" yaml:"method"` // "xml", "reloclnet" or "qacln", with what differs from its defaults
 
 	Video    int `json:"video" yaml:"video"`       // width of a clip's picture features
 	Subtitle int `json:"subtitle" yaml:"subtitle"` // width of a clip's subtitle features; 0 for a model of pictures alone
@@ -62,7 +62,7 @@ func Base() Config {
 
 // Default returns the published config of a method.
 func Default(kind string) (Config, error) {
-	method, err := newMethod(align.HeadConfig{Kind: kind})
+	method, err := newMethod(align.Choice{Kind: kind})
 	if err != nil {
 		return Config{}, err
 	}

@@ -60,4 +60,4 @@ func Register(name string, method func() Method) { methods[name] = method }
 var methods = map[string]func() Method{}
 
 // newMethod returns a new method as configured.
-func newMethod(c align.HeadConfig) (Method, error) { return align.Choose("method", c, methods) }
+func newMethod(c align.Choice) (Method, error) { return align.Chosen("method", methods, c) }

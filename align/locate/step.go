@@ -54,7 +54,7 @@ func (m *Model) Loss(vars engine.Vars, like align.Step, nodes []*Node) []*Node {
 		return part
 	}
 	videos, texts, noise := clipNodes(take(len(like.Videos))), take(len(like.Texts)), take(len(like.Noise))
-	same, gold := take(len(like.Same)), take(len(like.Targets))
+	gold, same := take(len(like.Targets)), take(len(like.Same))
 	dims := videos.Mask.Shape().Dimensions
 	drop := m.Config.dropout(m.Config.places(dims[0], texts[1].Shape().Dim(1), dims[1]), noise)
 	pairs := Pairs{

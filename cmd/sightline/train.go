@@ -118,7 +118,7 @@ func (a *app) train(cmd *cobra.Command, config train.Config, dir, features strin
 			progress.set("Training "+config.Name, float64(p.Step), float64(p.Steps), note)
 		},
 	}
-	job, data, err := train.Prepare(ctx, config, setting)
+	job, model, data, err := train.Prepare(ctx, config, setting)
 	if err != nil {
 		return train.Record{}, err
 	}
@@ -128,7 +128,7 @@ func (a *app) train(cmd *cobra.Command, config train.Config, dir, features strin
 	}
 	record.Data = data
 	progress.close()
-	if err := saveModel(dir, config, job.Model, encoders); err != nil {
+	if err := saveModel(dir, config, model, encoders); err != nil {
 		return train.Record{}, err
 	}
 	return record, record.Save(dir) // last: its presence says that the run is complete
@@ -171,7 +171,7 @@ func saveModel(dir string, config train.Config, m *align.Model, encoders train.E
 	if err := os.RemoveAll(target); err != nil {
 		return err
 	}
-	_, err := align.Save(target, config.Name, config.Head, m, space)
+	_, err := align.Save(target, config.Name, config.Head, config.Parts, m, space)
 	return err
 }
 

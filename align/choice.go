@@ -13,41 +13,65 @@ import (
 	"sightline"
 )
 
-// HeadConfig names a head, and what differs from its defaults. In run files and bundles it is the bare name, or a mapping:
+// Choice names a head, or a part beside it, and what differs from its defaults. In run files and bundles it is the bare name, or
+// a mapping:
 //
 //	head: meanpool
 //	head: {kind: xpool, dropout: 0.3}
-type HeadConfig struct {
+type Choice struct {
 	Kind    string
-	Options map[string]any // by the names of the head's fields; nil for none
+	Options map[string]any // by the names of the fields; nil for none
 }
 
 // Register makes a head known to run configs and bundles under its name. The function returns the head with its defaults;
 // one that takes options returns a pointer to a struct with json tags. Packages of heads call it when they are imported.
 func Register(name string, head func() Head) { heads[name] = head }
 
-var heads = map[string]func() Head{}
+// RegisterPart makes a part known as Register does a head.
+func RegisterPart(name string, part func() Part) { parts[name] = part }
+
+var (
+	heads = map[string]func() Head{}
+	parts = map[string]func() Part{}
+)
 
 // Heads returns the names of the heads that this program knows.
 func Heads() []string { return slices.Sorted(maps.Keys(heads)) }
 
 // NewHead returns a new head as configured. A name or an option that is not known is an error.
-func NewHead(c HeadConfig) (Head, error) { return Choose("head", c, heads) }
+func NewHead(c Choice) (Head, error) { return Chosen("head", heads, c) }
 
-// Choose returns what a config names among what is known, with the config's options in place of its defaults. What says what
-// sort of thing it is.
-func Choose[T any](what string, c HeadConfig, known map[string]func() T) (T, error) {
+// NewParts returns new parts as configured, in their order. Names or options that are not known, and a kind that is chosen
+// twice, are errors.
+func NewParts(choices []Choice) ([]NamedPart, error) {
+	var list []NamedPart
+	for _, c := range choices {
+		part, err := Chosen("part", parts, c)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(list, func(p NamedPart) bool { return p.Name == c.Kind }) {
+			return nil, &sightline.Error{Kind: sightline.Usage, What: "use parts", Err: fmt.Errorf("%s is chosen twice", c.Kind)}
+		}
+		list = append(list, NamedPart{c.Kind, part})
+	}
+	return list, nil
+}
+
+// Chosen returns what a choice names among what is known, with its options in place of the defaults. What says what sort of
+// thing it is.
+func Chosen[T any](what string, known map[string]func() T, c Choice) (T, error) {
+	var none T
 	fail := func(err error) (T, error) {
-		var none T
 		return none, &sightline.Error{Kind: sightline.Usage, What: fmt.Sprintf("use %s %q", what, c.Kind), Err: err}
 	}
 	fresh, ok := known[c.Kind]
 	if !ok {
-		return fail(fmt.Errorf("known %ss: %s", what, strings.Join(slices.Sorted(maps.Keys(known)), ", ")))
+		return fail(fmt.Errorf("known: %s", strings.Join(slices.Sorted(maps.Keys(known)), ", ")))
 	}
-	chosen := fresh()
+	thing := fresh()
 	if len(c.Options) == 0 {
-		return chosen, nil
+		return thing, nil
 	}
 	text, err := json.Marshal(c.Options)
 	if err != nil {
@@ -55,14 +79,14 @@ func Choose[T any](what string, c HeadConfig, known map[string]func() T) (T, err
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&chosen); err != nil {
+	if err := decoder.Decode(&thing); err != nil {
 		return fail(fmt.Errorf("options %s: %w", text, err))
 	}
-	return chosen, nil
+	return thing, nil
 }
 
 // String returns the name, followed by the options where there are any.
-func (c HeadConfig) String() string {
+func (c Choice) String() string {
 	if len(c.Options) == 0 {
 		return c.Kind
 	}
@@ -74,7 +98,7 @@ func (c HeadConfig) String() string {
 }
 
 // plain returns what stands in a file: the bare name where there are no options.
-func (c HeadConfig) plain() any {
+func (c Choice) plain() any {
 	if len(c.Options) == 0 {
 		return c.Kind
 	}
@@ -84,25 +108,25 @@ func (c HeadConfig) plain() any {
 }
 
 // set takes what plain returns.
-func (c *HeadConfig) set(name string, all map[string]any) error {
+func (c *Choice) set(name string, all map[string]any) error {
 	if all == nil {
-		*c = HeadConfig{Kind: name}
+		*c = Choice{Kind: name}
 		return nil
 	}
 	kind, ok := all["kind"].(string)
 	if !ok {
-		return fmt.Errorf("a head given as a mapping needs its kind: head: {kind: xpool}")
+		return fmt.Errorf("a choice given as a mapping needs its kind: {kind: xpool}")
 	}
 	delete(all, "kind")
-	*c = HeadConfig{Kind: kind, Options: all}
+	*c = Choice{Kind: kind, Options: all}
 	return nil
 }
 
 // MarshalYAML implements yaml.Marshaler.
-func (c HeadConfig) MarshalYAML() (any, error) { return c.plain(), nil }
+func (c Choice) MarshalYAML() (any, error) { return c.plain(), nil }
 
 // UnmarshalYAML implements yaml.Unmarshaler.
-func (c *HeadConfig) UnmarshalYAML(node *yaml.Node) error {
+func (c *Choice) UnmarshalYAML(node *yaml.Node) error {
 	var name string
 	var all map[string]any
 	if node.Kind == yaml.ScalarNode {
@@ -116,10 +140,10 @@ func (c *HeadConfig) UnmarshalYAML(node *yaml.Node) error {
 }
 
 // MarshalJSON implements json.Marshaler.
-func (c HeadConfig) MarshalJSON() ([]byte, error) { return json.Marshal(c.plain()) }
+func (c Choice) MarshalJSON() ([]byte, error) { return json.Marshal(c.plain()) }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (c *HeadConfig) UnmarshalJSON(text []byte) error {
+func (c *Choice) UnmarshalJSON(text []byte) error {
 	var name string
 	var all map[string]any
 	if text = bytes.TrimSpace(text); len(text) > 0 && text[0] == '"' {

@@ -1,0 +1,167 @@
+package align
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"sightline"
+	"sightline/engine"
+)
+
+// Part is a choice beside tower and head: a Regularizer, a Layer, or both. Methods compose: any head trains with any parts.
+type Part interface {
+	// Init adds the part's fresh parameters for vectors of width dim.
+	Init(weights *engine.Weights, dim int, random *rand.Rand)
+	// Fixed returns the names of those parameters that no gradient moves.
+	Fixed() []string
+}
+
+// NamedPart is a part with the name it was chosen by, under which its parameters stand.
+type NamedPart struct {
+	Name string
+	Part Part
+}
+
+func (p NamedPart) prefix() string { return p.Name + "." }
+
+// Seen is a training batch as a Regularizer sees it.
+type Seen struct {
+	Frames   Frames                 // the tower's, [B, T, D]
+	Sentence *Node                  // the tower's, [B, D]
+	Scale    *Node                  // exp(logit_scale), a scalar
+	Read     func(in []*Node) *Node // the tower's text side, on the inputs of the part's own Texts [K, D]
+	Texts    []*Node                // the tower's inputs of the part's own texts, where it is a TextPart
+}
+
+// Regularizer adds a loss of its own to the head's.
+type Regularizer interface {
+	Part
+	// Noise returns the shapes of the uniform numbers that Loss takes, as Objective.Noise does.
+	Noise(pairs, rows, dim int) [][]int
+	// Loss is what is added to the loss, and the scalars to watch in the order of Watched.
+	Loss(vars engine.Vars, seen Seen, noise []*Node) (loss *Node, watched []*Node)
+	// Watched names the scalars that every step reports.
+	Watched() []string
+}
+
+// Prompted is a Part that has texts of its own, which the frozen text encoder reads once before the part's Init.
+type Prompted interface {
+	Part
+	// Prompts returns the texts.
+	Prompts() ([]string, error)
+	// Take is given their vectors [K, Dt].
+	Take(vectors sightline.Matrix)
+}
+
+// TextPart is a Part whose Regularizer loss passes texts of its own through the tower in every step.
+type TextPart interface {
+	Part
+	// Texts returns the texts with their vectors; none to pass none.
+	Texts() []Sentence
+}
+
+// Layer changes what a head keeps of videos and texts, between Head.Video and Head.Text on one side and Head.Score on the
+// other.
+type Layer interface {
+	Part
+	// Joint changes a training batch, whose vectors may look at each other: videos [B, R, D] and texts [B, D]. Kept are new
+	// values of the parameters that Kept names, taken over after the step.
+	Joint(vars engine.Vars, videos Frames, texts *Node) (v Frames, t *Node, kept []*Node)
+	// Kept names the parameters that a training step changes without a gradient; they are among Fixed.
+	Kept() []string
+	// Alone changes vectors [..., D] one by one, as in search and evaluation, by what was fitted. Before Fit it changes
+	// nothing.
+	Alone(vars engine.Vars, vectors *Node) *Node
+	// Fit prepares Alone from a reference set: rows [N, D] that the head kept of videos, and of texts.
+	Fit(weights *engine.Weights, videos, texts sightline.Matrix) error
+}
+
+// layer returns the model's Layer with its name; nil where it has none.
+func (m *Model) layer() (Layer, string) {
+	for _, p := range m.Parts {
+		if layer, ok := p.Part.(Layer); ok {
+			return layer, p.prefix()
+		}
+	}
+	return nil, ""
+}
+
+// alone passes what a head keeps through the model's layer; normalised again where the head keeps unit vectors.
+func (m *Model) alone(vars engine.Vars, vectors *Node) *Node {
+	layer, prefix := m.layer()
+	if layer == nil {
+		return vectors
+	}
+	return m.restored(layer.Alone(vars.Under(prefix), vectors))
+}
+
+// NeedsFit tells whether the model has a layer that Fit prepares.
+func (m *Model) NeedsFit() bool {
+	layer, _ := m.layer()
+	return layer != nil
+}
+
+// Fit prepares the model's layer from a reference set of videos and texts, which are taken without pairing. Without a layer
+// it does nothing.
+func (m *Model) Fit(ctx context.Context, videos []Video, texts []Sentence) error {
+	layer, prefix := m.layer()
+	if layer == nil {
+		return nil
+	}
+	v, err := m.encodeVideos(ctx, videos, m.bareVideos)
+	if err != nil {
+		return fmt.Errorf("fit: %w", err)
+	}
+	t, err := encode(ctx, texts, blockTexts, m.Tower.TextInputs, m.bareTexts)
+	if err != nil {
+		return fmt.Errorf("fit: %w", err)
+	}
+	if err := layer.Fit(m.Weights.Under(prefix), v.valid(), t.valid()); err != nil {
+		return fmt.Errorf("fit: %w", err)
+	}
+	return nil
+}
+
+// Parameters returns the names of the weights that gradients move.
+func (m *Model) Parameters() []string {
+	fixed := map[string]bool{}
+	for _, p := range m.Parts {
+		for _, name := range p.Part.Fixed() {
+			fixed[p.prefix()+name] = true
+		}
+	}
+	var names []string
+	for _, name := range m.Weights.Names() {
+		if !fixed[name] {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Watched names the scalars that a training step returns after its loss.
+func (m *Model) Watched() []string {
+	var names []string
+	for _, p := range m.Parts {
+		if regularizer, ok := p.Part.(Regularizer); ok {
+			names = append(names, regularizer.Watched()...)
+		}
+	}
+	return names
+}
+
+// Kept names the weights whose new values a training step returns after what is watched.
+func (m *Model) Kept() []string {
+	layer, prefix := m.layer()
+	if layer == nil {
+		return nil
+	}
+	var names []string
+	for _, name := range layer.Kept() {
+		names = append(names, prefix+name)
+	}
+	return names
+}
