@@ -8,7 +8,7 @@ import (
 	"sightline/align"
 )
 
-// Config says how a model is built and trained. Defaults, in Register's order of methods, are the papers'.
+// Config says how a model is built and trained. Default has what the papers say.
 type Config struct {
 	Method align.Choice `json:"method" yaml:"method"` // "xml", "reloclnet" or "qacln", with what differs from its defaults
 

@@ -2,6 +2,7 @@ package locate
 
 import (
 	"errors"
+	"fmt"
 	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -16,6 +17,21 @@ type Part struct {
 	Loss   func() *Node // a scalar, not weighted
 }
 
+// CheckWeights returns an error where a part weighs less than nothing, or all of them weigh nothing.
+func CheckWeights(parts []Part) error {
+	var sum float64
+	for _, part := range parts {
+		if !(part.Weight >= 0) {
+			return fmt.Errorf("%s weighs %v", part.Name, part.Weight)
+		}
+		sum += part.Weight
+	}
+	if sum == 0 {
+		return errors.New("no part of the loss weighs anything")
+	}
+	return nil
+}
+
 // Sum returns the weighted sum of those parts that weigh anything, then these parts themselves.
 func Sum(parts []Part) []*Node {
 	out := []*Node{nil}
@@ -25,9 +41,6 @@ func Sum(parts []Part) []*Node {
 			out[0] = Plus(out[0], MulScalar(loss, part.Weight))
 			out = append(out, loss)
 		}
-	}
-	if out[0] == nil {
-		panic(errors.New("no part of the loss weighs anything"))
 	}
 	return out
 }
@@ -125,6 +138,15 @@ const (
 	PerQueryOnce VideoContrast = "once"  // the same, but the positive counts once
 	PerBatch     VideoContrast = "batch" // log Σ_ij e^X_ij − log Σ_i e^X_ii: one ratio for the batch
 )
+
+// Check returns an error where there is no such reading.
+func (k VideoContrast) Check() error {
+	switch k {
+	case PerQuery, PerQueryOnce, PerBatch:
+		return nil
+	}
+	return fmt.Errorf("video_contrast is %q, not %s, %s or %s", k, PerQuery, PerQueryOnce, PerBatch)
+}
 
 // Loss returns the contrast of logits X [B, B], queries in rows.
 func (k VideoContrast) Loss(logits *Node, gold Gold) *Node {

@@ -5,12 +5,15 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"sightline"
 	"sightline/align"
 	"sightline/engine"
 )
 
 // Method is one paper's way to compare a query with clips, and to learn it.
 type Method interface {
+	// Check returns what is implausible among the method's options.
+	Check() error
 	// Defaults changes in a Base config what the paper does otherwise.
 	Defaults(c *Config)
 	// Init adds the method's own parameters for rows of width c.Hidden.
@@ -60,4 +63,13 @@ func Register(name string, method func() Method) { methods[name] = method }
 var methods = map[string]func() Method{}
 
 // newMethod returns a new method as configured.
-func newMethod(c align.Choice) (Method, error) { return align.Chosen("method", methods, c) }
+func newMethod(c align.Choice) (Method, error) {
+	method, err := align.Chosen("method", methods, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := method.Check(); err != nil {
+		return nil, &sightline.Error{Kind: sightline.Usage, What: "use method " + c.String(), Err: err}
+	}
+	return method, nil
+}

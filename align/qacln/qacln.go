@@ -10,6 +10,7 @@
 package qacln
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"sync"
 
@@ -133,6 +134,17 @@ func (m *Method) Parts(vars engine.Vars, c locate.Config, pairs locate.Pairs) []
 // Loss is equation 20.
 func (m *Method) Loss(vars engine.Vars, c locate.Config, pairs locate.Pairs) []*Node {
 	return locate.Sum(m.Parts(vars, c, pairs))
+}
+
+// Check returns what is implausible.
+func (m *Method) Check() error {
+	if m.Clusters < 0 {
+		return fmt.Errorf("clusters is %d", m.Clusters)
+	}
+	if err := m.VideoContrast.Check(); err != nil {
+		return err
+	}
+	return locate.CheckWeights(m.Parts(engine.Vars{}, locate.Config{}, locate.Pairs{}))
 }
 
 // Watched names the parts.

@@ -63,6 +63,11 @@ func (m *Method) Loss(vars engine.Vars, c locate.Config, pairs locate.Pairs) []*
 	return locate.Sum(m.Parts(vars, c, pairs))
 }
 
+// Check returns what is implausible.
+func (m *Method) Check() error {
+	return locate.CheckWeights(m.Parts(engine.Vars{}, locate.Config{}, locate.Pairs{}))
+}
+
 // Watched names the parts.
 func (m *Method) Watched() []string {
 	return locate.Names(m.Parts(engine.Vars{}, locate.Config{}, locate.Pairs{}))
