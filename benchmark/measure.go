@@ -156,7 +156,7 @@ func (b *bench) fit(ctx context.Context, config train.Config, dir, bundle string
 	if err := record.Save(dir); err != nil {
 		return err
 	}
-	space := sightline.Space{Video: b.encoder.ID(), Text: b.encoder.ID(), Preprocess: b.encoder.Preprocess(), Sampling: corpus.Sampling(frames)}
+	space := sightline.Space{Video: b.encoder.ID(), Text: b.encoder.ID(), Preprocess: b.encoder.Preprocess(), Sampling: corpus.Uniform(frames).String()}
 	_, err = align.Save(bundle, config.Name, config.Head, config.Parts, model, space)
 	return err
 }

@@ -80,7 +80,7 @@ func (b *bench) encoding(ctx context.Context, splits map[string]*corpus.Corpus) 
 	const clips = 16
 	start := time.Now()
 	for i := range clips {
-		pictures, err := splits["test"].Frames(ctx, i, frames, b.encoder.FrameSize())
+		pictures, err := splits["test"].Frames(ctx, i, corpus.Uniform(frames), b.encoder.FrameSize())
 		if err != nil {
 			return 0, err
 		}

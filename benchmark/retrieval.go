@@ -132,7 +132,7 @@ func (b *bench) setting(encoder *tiny.Encoder, label string) train.Setting {
 }
 
 func (b *bench) pairs(ctx context.Context, split *corpus.Corpus, encoder *tiny.Encoder) (train.Pairs, error) {
-	return train.StoredPairs(ctx, split, b.setting(encoder, ""), frames)
+	return train.StoredPairs(ctx, split, b.setting(encoder, ""), corpus.Uniform(frames))
 }
 
 // since returns the seconds gone by.
