@@ -92,7 +92,7 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, *align.M
 			return Job{}, nil, nil, err
 		}
 	}
-	parts, err := prompted(ctx, config.Parts, setting.Encoders.Texts)
+	parts, err := Parts(ctx, config.Parts, setting.Encoders.Texts)
 	if err != nil {
 		return Job{}, nil, nil, err
 	}
@@ -121,8 +121,8 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, *align.M
 	return job, model, records, nil
 }
 
-// prompted returns the chosen parts, with the vectors of their prompts.
-func prompted(ctx context.Context, choices []align.Choice, texts encoder.TextEncoder) ([]align.NamedPart, error) {
+// Parts returns the chosen parts, with the vectors of their prompts.
+func Parts(ctx context.Context, choices []align.Choice, texts encoder.TextEncoder) ([]align.NamedPart, error) {
 	parts, err := align.NewParts(choices)
 	if err != nil {
 		return nil, err
