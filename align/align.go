@@ -43,6 +43,7 @@ type Batch struct {
 	Videos []Video
 	Texts  []Sentence
 	Spans  []sightline.Span // where in its video each text happens; nil outside moment tasks
+	Epoch  int              // of the run, from 0, for losses that change as it goes on
 }
 
 // Frames is what a tower makes of B videos, and in the same shape what a head keeps of them.

@@ -40,12 +40,12 @@ func (m *Model) Step(batch Batch, masked bool, random *rand.Rand) (Step, error) 
 	draw := func(shapes [][]int) []engine.Array {
 		var noise []engine.Array
 		for _, shape := range shapes {
-			noise = append(noise, uniform(random, shape))
+			noise = append(noise, Uniform(random, shape...))
 		}
 		return noise
 	}
 	if objective, ok := m.Head.(Objective); ok {
-		s.Noise = draw(objective.Noise(len(batch.Videos), bucket(longest), m.Tower.Dim()))
+		s.Noise = draw(objective.Noise(len(batch.Videos), Bucket(longest), m.Tower.Dim()))
 	}
 	for _, p := range m.Parts {
 		var part PartStep
@@ -55,28 +55,33 @@ func (m *Model) Step(batch Batch, masked bool, random *rand.Rand) (Step, error) 
 			}
 		}
 		if regularizer, ok := p.Part.(Regularizer); ok {
-			part.Noise = draw(regularizer.Noise(len(batch.Videos), bucket(longest), m.Tower.Dim()))
+			part.Noise = draw(regularizer.Noise(len(batch.Videos), Bucket(longest), m.Tower.Dim()))
 		}
 		s.Parts = append(s.Parts, part)
 	}
 	if masked {
-		same := make([]float32, 0, len(batch.Videos)*len(batch.Videos))
-		for _, a := range batch.Videos {
-			for _, b := range batch.Videos {
-				if a.ID == b.ID {
-					same = append(same, 1)
-				} else {
-					same = append(same, 0)
-				}
-			}
-		}
-		s.Same = []engine.Array{engine.Floats(same, len(batch.Videos), len(batch.Videos))}
+		s.Same = []engine.Array{SameVideo(batch.Videos)}
 	}
 	return s, nil
 }
 
-// uniform returns numbers in [0, 1) of the given shape, two from each draw.
-func uniform(random *rand.Rand, shape []int) engine.Array {
+// SameVideo returns [B, B], 1 where two places of a batch show one video.
+func SameVideo(videos []Video) engine.Array {
+	same := make([]float32, 0, len(videos)*len(videos))
+	for _, a := range videos {
+		for _, b := range videos {
+			if a.ID == b.ID {
+				same = append(same, 1)
+			} else {
+				same = append(same, 0)
+			}
+		}
+	}
+	return engine.Floats(same, len(videos), len(videos))
+}
+
+// Uniform returns numbers in [0, 1) of the given shape, two from each draw.
+func Uniform(random *rand.Rand, shape ...int) engine.Array {
 	size := 1
 	for _, dim := range shape {
 		size *= dim

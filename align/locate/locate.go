@@ -5,6 +5,10 @@
 // subtitles. A model encodes the clips once, without any query (Clips), and a query once, without any video (Query); all
 // that is left to do for a pair are dot products, so a corpus of stored clips is searched without a tensor library (package
 // moment). The packages xml, reloclnet and qacln beside this one are the methods.
+//
+// It sits between encoder and index, beside align.Model, which finds whole videos. Start at Model: EncodeVideos and
+// EncodeTexts make what an index holds, Step and Gradient are what package train learns it with, Save and Open keep it as a
+// folder. It turns no logits into spans and ranks nothing.
 package locate
 
 import "sightline"
