@@ -34,7 +34,8 @@ type Sentence struct {
 	Text    string
 	Vector  []float32        // [Dt], from the text encoder
 	Tokens  sightline.Matrix // [L, Dt], word by word; zero where the encoder gives none
-	Offsets [][2]int         // L byte ranges of Text, one a token
+	Read    string           // Text as the encoder of words reads it, cleaned; "" without Tokens
+	Offsets [][2]int         // L byte ranges of Read, one a token
 }
 
 // Batch is what training sees of B pairs. Nothing pairs a text with a video except the order.

@@ -58,7 +58,7 @@ func TestFramesOfAStretchComeFromThere(t *testing.T) {
 		"b0.20 b0.70 b1.20 b1.70 ",
 		"r0.35 b1.05 b1.75 b2.55 ", // to the end of the file, 2.95 s long
 	} {
-		frames, err := c.Frames(t.Context(), i, 4, 0)
+		frames, err := c.Frames(t.Context(), i, corpus.Uniform(4), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,14 +74,14 @@ func TestFramesOfAStretchComeFromThere(t *testing.T) {
 			t.Errorf("segment %d has frames %s, want %s", i, got, want)
 		}
 	}
-	first, err := cook(t, dish(t), "[1.05, 1.15]").Frames(t.Context(), 0, 4, 0)
+	first, err := cook(t, dish(t), "[1.05, 1.15]").Frames(t.Context(), 0, corpus.Uniform(4), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if first[0].Time != 0 {
 		t.Errorf("a picture from before the segment has time %v, want 0", first[0].Time)
 	}
-	if _, err := c.Frames(t.Context(), 3, 4, 0); err == nil || !strings.Contains(err.Error(), "it ends at 4.0 s, before the stretch from 4.5 to 6.0 s") {
+	if _, err := c.Frames(t.Context(), 3, corpus.Uniform(4), 0); err == nil || !strings.Contains(err.Error(), "it ends at 4.0 s, before the stretch from 4.5 to 6.0 s") {
 		t.Errorf("a segment behind the end of the file: %v", err)
 	}
 }
@@ -96,7 +96,7 @@ func TestStretchesOfOneFileAreStoredApart(t *testing.T) {
 	store := feature.Store{Dir: t.TempDir()}
 	encode := func(c *corpus.Corpus) feature.Features {
 		t.Helper()
-		all, err := c.Encode(t.Context(), encoder, 4, store, nil)
+		all, err := c.Encode(t.Context(), encoder, corpus.Uniform(4), store, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

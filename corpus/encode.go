@@ -17,11 +17,11 @@ import (
 	"sightline/feature"
 )
 
-// Encode returns the features of n uniformly sampled frames of every video, in the order of the set. They are taken from
+// Encode returns the features of the frames that a plan takes of every video, in the order of the set. They are taken from
 // the store where they are there and stored where they are not, to the same values either way, and what killed processes
 // left unfinished in the store is removed; with a store without a folder they are made anew. Decoding runs ahead of encoding. Progress, if not nil, is told how many videos are done.
-func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, n int, store feature.Store, progress func(done int)) ([]feature.Features, error) {
-	space := sightline.Space{Video: frames.ID(), Preprocess: frames.Preprocess(), Sampling: Sampling(n)}
+func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, plan Plan, store feature.Store, progress func(done int)) ([]feature.Features, error) {
+	space := sightline.Space{Video: frames.ID(), Preprocess: frames.Preprocess(), Sampling: plan.String()}
 	kept := store.Dir != ""
 	if kept {
 		if err := store.Clean(space); err != nil {
@@ -51,6 +51,7 @@ func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, n int,
 		progress(done)
 	}
 	var waiting []decoded
+	held := 0 // frames waiting
 	encode := func() error {
 		var pictures []sightline.Frame
 		for _, d := range waiting {
@@ -83,14 +84,15 @@ func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, n int,
 		if done += len(waiting); progress != nil {
 			progress(done)
 		}
-		waiting = waiting[:0]
+		waiting, held = waiting[:0], 0
 		return nil
 	}
-	for decoded := range c.decode(ctx, missing, n, frames.FrameSize()) {
+	for decoded := range c.decode(ctx, missing, plan, frames.FrameSize()) {
 		if decoded.err != nil {
 			return nil, fmt.Errorf("encode %s: %w", c.Name, decoded.err)
 		}
-		if waiting = append(waiting, decoded); len(waiting)*n >= blockFrames {
+		waiting, held = append(waiting, decoded), held+len(decoded.frames)
+		if held >= blockFrames {
 			if err := encode(); err != nil {
 				return nil, err
 			}
@@ -134,11 +136,13 @@ const blockFrames = 64
 // MaxPictures bounds the bytes of pictures that Pictures holds in memory.
 const MaxPictures = 4 << 30
 
-// Pictures returns a function that gives n uniformly sampled frames of any video, again and again, as training end to end
+// Pictures returns a function that gives the frames that a plan takes of any video, again and again, as training end to end
 // asks for them. Videos in files are decoded once, now, and held in memory; rendered ones are drawn when asked for.
-func (c *Corpus) Pictures(ctx context.Context, n, size int, progress func(done int)) (func(ctx context.Context, video int) ([]sightline.Frame, error), error) {
+func (c *Corpus) Pictures(ctx context.Context, plan Plan, size int, progress func(done int)) (func(ctx context.Context, video int) ([]sightline.Frame, error), error) {
 	if c.Rendered {
-		return func(ctx context.Context, video int) ([]sightline.Frame, error) { return c.Frames(ctx, video, n, size) }, nil
+		return func(ctx context.Context, video int) ([]sightline.Frame, error) {
+			return c.Frames(ctx, video, plan, size)
+		}, nil
 	}
 	held := make([][]sightline.Frame, len(c.Set.Videos))
 	all := make([]int, len(held))
@@ -146,7 +150,7 @@ func (c *Corpus) Pictures(ctx context.Context, n, size int, progress func(done i
 		all[i] = i
 	}
 	done, bytes := 0, 0
-	for decoded := range c.decode(ctx, all, n, size) {
+	for decoded := range c.decode(ctx, all, plan, size) {
 		if decoded.err != nil {
 			return nil, fmt.Errorf("decode %s: %w", c.Name, decoded.err)
 		}
@@ -190,7 +194,7 @@ type decoded struct {
 
 // decode yields the frames of the given videos in whatever order they come, from as many decoders as there are cores. It
 // ends early after an error and when ctx ends.
-func (c *Corpus) decode(ctx context.Context, videos []int, n, size int) func(yield func(decoded) bool) {
+func (c *Corpus) decode(ctx context.Context, videos []int, plan Plan, size int) func(yield func(decoded) bool) {
 	return func(yield func(decoded) bool) {
 		ctx, stop := context.WithCancel(ctx)
 		results, queue := make(chan decoded, runtime.GOMAXPROCS(0)), make(chan int)
@@ -210,7 +214,7 @@ func (c *Corpus) decode(ctx context.Context, videos []int, n, size int) func(yie
 		for range runtime.GOMAXPROCS(0) {
 			workers.Go(func() {
 				for video := range queue {
-					frames, end, err := c.sample(ctx, video, n, size)
+					frames, end, err := c.sample(ctx, video, plan, size)
 					select {
 					case results <- decoded{video, frames, end, err}:
 					case <-ctx.Done():

@@ -71,7 +71,7 @@ as .npz or .npy files for Python.`,
 				return err
 			}
 			progress := series{start: a.bar}
-			all, err := data.Encode(ctx, encoders.Frames, frames, s.store(), func(done int) {
+			all, err := data.Encode(ctx, encoders.Frames, corpus.Uniform(frames), s.store(), func(done int) {
 				progress.encoding(data.Name, done, len(data.Set.Videos))
 			})
 			progress.close()

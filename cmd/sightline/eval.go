@@ -140,7 +140,7 @@ first. NAME=MODEL,MODEL,… is one method trained from several seeds: mean and i
 			}
 			result := evalJSON{Backend: o.engine.Name(), Data: train.DataRecord{
 				Role: "test", Name: split.Name, Hash: split.Hash(), Videos: len(split.Set.Videos), Captions: len(split.Set.Captions),
-				Sampling: corpus.Sampling(frames), Decoder: split.Decoder(cmd.Context()),
+				Sampling: corpus.Uniform(frames).String(), Decoder: split.Decoder(cmd.Context()),
 			}}
 			if options.Resamples >= 0 {
 				result.Confidence = options.Confidence
@@ -247,7 +247,7 @@ func (v *evaluation) pairsOf(ctx context.Context, m model) (train.Pairs, error) 
 		defer func() { progress.close() }()
 		pairs, err := train.StoredPairs(ctx, v.split, train.Setting{
 			Engine: v.opener.engine, Encoders: m.encoders, Store: v.opener.store(), Encoding: progress.encoding,
-		}, v.frames)
+		}, corpus.Uniform(v.frames))
 		if err != nil {
 			return train.Pairs{}, err
 		}
