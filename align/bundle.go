@@ -1,6 +1,7 @@
 package align
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -142,7 +143,8 @@ func ReadSaid(dir, kind string, newest int, target any) error {
 		return fmt.Errorf("%s: %w", bundleFile, err)
 	}
 	if said.Kind != kind {
-		return fmt.Errorf("%s: a model of kind %q, not %q", bundleFile, said.Kind, kind)
+		of := func(kind string) string { return cmp.Or(kind, "videos") }
+		return fmt.Errorf("%s: a model of %s, not of %s", bundleFile, of(said.Kind), of(kind))
 	}
 	if said.Version < 1 || said.Version > newest {
 		return fmt.Errorf("%s: version %d; this program reads up to %d", bundleFile, said.Version, newest)
