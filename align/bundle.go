@@ -25,6 +25,7 @@ const (
 //
 //	1  config.json, model.safetensors, optionally encoder/; head is a name, or a mapping with the head's options
 //	   parts is a list of such; absent where there are none
+//	   a part may have a folder of its name with files of its own
 const BundleVersion = 1
 
 // Bundle describes a model at rest: a folder with config.json, model.safetensors and, where the encoder was trained with
@@ -42,6 +43,15 @@ type Bundle struct {
 
 	// OwnEncoder tells that the folder holds the encoder under encoder/.
 	OwnEncoder bool `json:"own_encoder"`
+}
+
+// Filed is a Part that keeps files of its own in a bundle, in a folder of its name.
+type Filed interface {
+	Part
+	// Files returns their contents by name.
+	Files() map[string][]byte
+	// ReadFiles takes them from such a folder.
+	ReadFiles(folder string) error
 }
 
 // Accepts returns nil when the model was trained on vectors of these encoders, and else an error that names both.
@@ -94,6 +104,13 @@ func Save(dir, name string, head Choice, parts []Choice, m *Model, space sightli
 	if err := weights.Save(filepath.Join(dir, weightsFile), safetensors.F32); err != nil {
 		return fail(err)
 	}
+	for _, p := range m.Parts {
+		if filed, ok := p.Part.(Filed); ok {
+			if err := writeFiles(filepath.Join(dir, p.Name), filed.Files()); err != nil {
+				return fail(err)
+			}
+		}
+	}
 	text, err := json.MarshalIndent(b, "", "  ")
 	if err != nil {
 		return fail(err)
@@ -102,6 +119,21 @@ func Save(dir, name string, head Choice, parts []Choice, m *Model, space sightli
 		return fail(err)
 	}
 	return b, nil
+}
+
+func writeFiles(dir string, files map[string][]byte) error {
+	if len(files) == 0 {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	for name, content := range files {
+		if err := atomicfile.Write(filepath.Join(dir, name), content); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Open reads a bundle.
@@ -123,6 +155,13 @@ func Open(e *engine.Engine, dir string) (*Model, Bundle, error) {
 	parts, err := NewParts(b.Parts)
 	if err != nil {
 		return fail(err)
+	}
+	for _, p := range parts {
+		if filed, ok := p.Part.(Filed); ok {
+			if err := filed.ReadFiles(filepath.Join(dir, p.Name)); err != nil {
+				return fail(fmt.Errorf("part %s: %w", p.Name, err))
+			}
+		}
 	}
 	weights, err := engine.LoadWeights(filepath.Join(dir, weightsFile))
 	if err != nil {

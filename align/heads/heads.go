@@ -1,7 +1,8 @@
-// Package heads makes every head known by its name: import it for that effect.
+// Package heads makes every head, and every part beside them, known by its name: import it for that effect.
 package heads
 
 import (
+	_ "sightline/align/calm"        // CALM's class anchors and generative loss, a part
 	_ "sightline/align/meanpool"    // CLIP4Clip's mean
 	_ "sightline/align/seqlstm"     // CLIP4Clip's LSTM over frames
 	_ "sightline/align/seqtransf"   // CLIP4Clip's transformer over frames
