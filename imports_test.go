@@ -44,6 +44,8 @@ var layers = map[string][]string{
 	"align":         {".", "encoder", "engine"},
 	// What makes every head known.
 	"align/heads": {".", "align"},
+	// Its videos are pooled by X-Pool.
+	"align/tmass": {".", "align", "encoder", "engine"},
 	// Published checkpoints become heads.
 	"align/checkpoint": {".", "align", "engine"},
 	// Methods of finding moments stand on their shared encoders, and ReLoCLNet on XML.

@@ -38,6 +38,9 @@ var (
 // Heads returns the names of the heads that this program knows.
 func Heads() []string { return slices.Sorted(maps.Keys(heads)) }
 
+// KnownParts returns the names of the parts that this program knows.
+func KnownParts() []string { return slices.Sorted(maps.Keys(parts)) }
+
 // NewHead returns a new head as configured. A name or an option that is not known is an error.
 func NewHead(c Choice) (Head, error) { return Chosen("head", heads, c) }
 

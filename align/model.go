@@ -46,6 +46,11 @@ func New(e *engine.Engine, tower Tower, head Head, seed uint64, parts ...NamedPa
 	head.Init(part, tower.Dim(), random)
 	weights.Merge(headPrefix, part)
 	for _, p := range parts {
+		if checked, ok := p.Part.(Checked); ok {
+			if err := checked.Check(tower.Dim()); err != nil {
+				return nil, fmt.Errorf("new model: part %s: %w", p.Name, err)
+			}
+		}
 		part := engine.NewWeights()
 		p.Part.Init(part, tower.Dim(), random)
 		weights.Merge(p.prefix(), part)
@@ -60,14 +65,17 @@ const initialLogitScale = 2.659260036932778
 // With returns a model over given weights.
 func With(e *engine.Engine, tower Tower, head Head, weights *engine.Weights, parts ...NamedPart) (*Model, error) {
 	m := &Model{Tower: tower, Head: head, Parts: parts, Weights: weights, Engine: e}
-	layers := 0
+	layers, scorers := 0, 0
 	for _, p := range parts {
 		if _, ok := p.Part.(Layer); ok {
 			layers++
 		}
+		if scorer, ok := p.Part.(Scorer); ok && scorer.Share() > 0 {
+			scorers++
+		}
 	}
-	if layers > 1 {
-		return nil, errors.New("new model: it takes one layer at most among its parts")
+	if layers > 1 || scorers > 1 {
+		return nil, errors.New("new model: among its parts it takes one layer at most, and one that has a say in the scores")
 	}
 	video := func(vars engine.Vars, in []*Node) Frames {
 		return head.Video(vars.Under(headPrefix), tower.Video(vars.Under(towerPrefix), in))
@@ -81,9 +89,19 @@ func With(e *engine.Engine, tower Tower, head Head, weights *engine.Weights, par
 	}{
 		{&m.videos, func(vars engine.Vars, in []*Node) []*Node {
 			kept := video(vars, in)
-			return []*Node{m.alone(vars, kept.Vectors), kept.Mask}
+			out := []*Node{m.alone(vars, kept.Vectors), kept.Mask}
+			if scorer, prefix := m.scorer(); scorer != nil {
+				out = append(out, scorer.VideoView(vars.Under(prefix), tower.Video(vars.Under(towerPrefix), in)))
+			}
+			return out
 		}},
-		{&m.texts, func(vars engine.Vars, in []*Node) []*Node { return []*Node{m.alone(vars, text(vars, in))} }},
+		{&m.texts, func(vars engine.Vars, in []*Node) []*Node {
+			out := []*Node{m.alone(vars, text(vars, in))}
+			if scorer, prefix := m.scorer(); scorer != nil {
+				out = append(out, scorer.TextView(vars.Under(prefix), tower.Text(vars.Under(towerPrefix), in)))
+			}
+			return out
+		}},
 		{&m.bareVideos, func(vars engine.Vars, in []*Node) []*Node {
 			kept := video(vars, in)
 			return []*Node{kept.Vectors, kept.Mask}
@@ -93,7 +111,8 @@ func With(e *engine.Engine, tower Tower, head Head, weights *engine.Weights, par
 			return []*Node{head.Recall(vars.Under(headPrefix), Frames{Vectors: in[0], Mask: in[1]})}
 		}},
 		{&m.score, func(vars engine.Vars, in []*Node) []*Node {
-			return []*Node{head.Score(vars.Under(headPrefix), in[0], Frames{Vectors: in[1], Mask: in[2]})}
+			scores := head.Score(vars.Under(headPrefix), in[0], Frames{Vectors: in[1], Mask: in[2]})
+			return []*Node{m.mixed(scores, in[3:])}
 		}},
 	} {
 		compiled, err := e.Compile(weights, program.build)
@@ -187,7 +206,11 @@ func (m *Model) ScoreBlock(ctx context.Context, texts, videos Encoded) (sightlin
 				return sightline.Matrix{}, err
 			}
 			rows := texts.Rows(a, min(a+block.Texts, texts.N))
-			out, err := m.score.Run(engine.Floats(rows.Data, rows.N, rows.Dim), right[0], right[1])
+			in := []engine.Array{engine.Floats(rows.Data, rows.N, rows.Dim), right[0], right[1]}
+			if rows.E > 0 {
+				in = append(in, engine.Floats(rows.View, rows.N, rows.E), engine.Floats(columns.View, columns.N, columns.E))
+			}
+			out, err := m.score.Run(in...)
 			if err != nil {
 				return sightline.Matrix{}, fmt.Errorf("score: %w", err)
 			}

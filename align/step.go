@@ -124,12 +124,27 @@ func (m *Model) Loss(vars engine.Vars, like Step, nodes []*Node) []*Node {
 	}
 	videos, texts, noise := take(like.Videos), take(like.Texts), take(like.Noise)
 	_, same := take(like.Targets), take(like.Same)
+	parts := make([]struct{ Texts, Noise []*Node }, len(m.Parts))
+	for i := range parts {
+		parts[i].Texts, parts[i].Noise = take(like.Parts[i].Texts), take(like.Parts[i].Noise)
+	}
 	contrast := Contrast{Scale: Scale(vars)}
 	if len(same) > 0 {
 		contrast.Same = same[0]
 	}
 	tower, head := vars.Under(towerPrefix), vars.Under(headPrefix)
 	frames, sentence := m.Tower.Video(tower, videos), m.Tower.Text(tower, texts)
+	seen := func(i int, p NamedPart) (Seen, engine.Vars) {
+		own := Seen{Frames: frames, Sentence: sentence, Scale: contrast.Scale, Texts: parts[i].Texts}
+		own.Read = func(in []*Node) *Node { return m.Tower.Text(tower, in) }
+		return own, vars.Under(p.prefix())
+	}
+	for i, p := range m.Parts {
+		if weighing, ok := p.Part.(Weighing); ok {
+			own, vars := seen(i, p)
+			contrast.weigh(weighing.Weights(vars, own))
+		}
+	}
 	left, right := m.Head.Text(head, sentence), m.Head.Video(head, frames)
 	var kept, watched []*Node
 	if layer, prefix := m.layer(); layer != nil {
@@ -148,12 +163,11 @@ func (m *Model) Loss(vars engine.Vars, like Step, nodes []*Node) []*Node {
 		}
 	}
 	for i, p := range m.Parts {
-		seen := Seen{Frames: frames, Sentence: sentence, Scale: contrast.Scale, Texts: take(like.Parts[i].Texts)}
-		seen.Read = func(in []*Node) *Node { return m.Tower.Text(tower, in) }
-		noise := take(like.Parts[i].Noise)
 		if regularizer, ok := p.Part.(Regularizer); ok {
-			own, scalars := regularizer.Loss(vars.Under(p.prefix()), seen, noise)
-			loss, watched = Add(loss, own), append(watched, scalars...)
+			view, vars := seen(i, p)
+			own, scalars := regularizer.Loss(vars, view, parts[i].Noise)
+			count := len(regularizer.Watched())
+			loss, watched, kept = Add(loss, own), append(watched, scalars[:count]...), append(kept, scalars[count:]...)
 		}
 	}
 	return append(append([]*Node{loss}, watched...), kept...)

@@ -250,7 +250,7 @@ func (t *tested) test(ctx context.Context, model *align.Model, pairs train.Pairs
 			return err
 		}
 	}
-	if !model.Head.Traits().TwoStage {
+	if !model.TwoStage() {
 		return nil
 	}
 	recall, err := model.RecallVectors(ctx, videos)

@@ -33,6 +33,7 @@ type Setting struct {
 	Dir      string
 	Progress func(Progress)                    // may be nil
 	Encoding func(corpus string, done, of int) // told while features are made; may be nil
+	Warn     func(align.Warning)               // as Job's; may be nil
 }
 
 // progress returns what tells the setting how many videos of a split are done.
@@ -56,7 +57,7 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, *align.M
 	if err != nil {
 		return Job{}, nil, nil, err
 	}
-	job := Job{Config: config, Dir: setting.Dir, Progress: setting.Progress}
+	job := Job{Config: config, Dir: setting.Dir, Progress: setting.Progress, Warn: setting.Warn}
 	head, err := align.NewHead(config.Head)
 	if err != nil {
 		return Job{}, nil, nil, err
@@ -106,6 +107,9 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, *align.M
 		return Job{}, nil, nil, err
 	}
 	job.Validate = func(ctx context.Context) (Validation, error) {
+		if err := model.Settle(ctx); err != nil {
+			return Validation{}, err
+		}
 		if model.NeedsFit() {
 			batch, err := reference(ctx, job.Data)
 			if err != nil {
@@ -135,6 +139,9 @@ func Parts(ctx context.Context, choices []align.Choice, texts encoder.TextEncode
 		prompts, err := part.Prompts()
 		if err != nil {
 			return nil, err
+		}
+		if len(prompts) == 0 {
+			continue
 		}
 		if texts == nil {
 			return nil, &sightline.Error{Kind: sightline.Usage, What: "use part " + p.Name, Err: errors.New("its prompts need an encoder"),

@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"sightline"
+	"sightline/align"
 	"sightline/engine"
 	"sightline/internal/atomicfile"
 	"sightline/internal/safetensors"
@@ -32,7 +34,10 @@ type state struct {
 	Watched     Watched      `json:"watched,omitempty"`
 	Validations []Validation `json:"validations"`
 	Seconds     float64      `json:"seconds"` // spent so far
-	Moves       int          `json:"moves"`   // the optimiser's steps
+
+	Warnings []align.Warning `json:"warnings,omitempty"`
+
+	Moves int `json:"moves"` // the optimiser's steps
 }
 
 // Watched holds what a model's parts report: by name, a value a step.
@@ -56,6 +61,23 @@ func (s *state) watch(scalars map[string]float64) {
 	}
 	for name, value := range scalars {
 		s.Watched[name] = append(s.Watched[name], value)
+	}
+}
+
+// warn adds what the model finds wrong for the first time, and tells of it.
+func (s *state) warn(job Job) {
+	warner, ok := job.Model.(Warner)
+	if !ok {
+		return
+	}
+	for _, warning := range warner.Warnings(s.Losses, s.Watched) {
+		if slices.ContainsFunc(s.Warnings, func(w align.Warning) bool { return w.Part == warning.Part && w.Kind == warning.Kind }) {
+			continue
+		}
+		s.Warnings = append(s.Warnings, warning)
+		if job.Warn != nil {
+			job.Warn(warning)
+		}
 	}
 }
 
