@@ -44,6 +44,8 @@ var layers = map[string][]string{
 	"align":         {".", "encoder", "engine"},
 	// What makes every head known.
 	"align/heads": {".", "align"},
+	// EMCL-Net is EMCL's layer behind seqTransf.
+	"align/emclnet": {".", "align/emcl", "align/seqtransf", "encoder", "engine"},
 	// Its videos are pooled by X-Pool.
 	"align/tmass": {".", "align", "encoder", "engine"},
 	// Published checkpoints become heads.

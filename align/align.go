@@ -105,3 +105,17 @@ type Objective interface {
 	// Loss is the loss of B matched videos and sentences [B, D].
 	Loss(vars engine.Vars, contrast Contrast, videos Frames, sentence *Node, noise []*Node) *Node
 }
+
+// JointHead is a Head that scores a training batch jointly, so that vectors may look at each other, and alone by what was
+// fitted. Its Score is the latter, like every head's; before Fit it scores as if nothing were fitted.
+type JointHead interface {
+	Head
+	// Fixed returns the names of the parameters that no gradient moves.
+	Fixed() []string
+	// Joint returns the similarities [A, N] of a batch, not scaled, and new values of what Kept names.
+	Joint(vars engine.Vars, texts *Node, videos Frames) (scores *Node, kept []*Node)
+	// Kept names the parameters that a training step changes without a gradient; they are among Fixed.
+	Kept() []string
+	// Fit prepares Score from a reference set: what the head keeps of videos and texts, taken without pairing.
+	Fit(weights *engine.Weights, videos, texts Encoded) error
+}

@@ -134,8 +134,11 @@ func (m *Model) Loss(vars engine.Vars, like Step, nodes []*Node) []*Node {
 	}
 	tower, head := vars.Under(towerPrefix), vars.Under(headPrefix)
 	frames, sentence := m.Tower.Video(tower, videos), m.Tower.Text(tower, texts)
+	left, right := m.Head.Text(head, sentence), m.Head.Video(head, frames)
+	before := Seen{Frames: frames, Sentence: sentence, Kept: right, Said: left, Scale: contrast.Scale}
 	seen := func(i int, p NamedPart) (Seen, engine.Vars) {
-		own := Seen{Frames: frames, Sentence: sentence, Scale: contrast.Scale, Texts: parts[i].Texts}
+		own := before
+		own.Texts = parts[i].Texts
 		own.Read = func(in []*Node) *Node { return m.Tower.Text(tower, in) }
 		return own, vars.Under(p.prefix())
 	}
@@ -145,17 +148,19 @@ func (m *Model) Loss(vars engine.Vars, like Step, nodes []*Node) []*Node {
 			contrast.weigh(weighing.Weights(vars, own))
 		}
 	}
-	left, right := m.Head.Text(head, sentence), m.Head.Video(head, frames)
-	var kept, watched []*Node
-	if layer, prefix := m.layer(); layer != nil {
-		right, left, kept = layer.Joint(vars.Under(prefix), right, left)
-		right.Vectors, left = m.restored(right.Vectors), m.restored(left)
-	}
 	var loss *Node
-	if objective, ok := m.Head.(Objective); ok {
-		loss = objective.Loss(head, contrast, right, left, noise)
-	} else {
-		loss = contrast.Loss(m.Head.Score(head, left, right))
+	var kept, watched []*Node
+	if layer, _ := m.layer(); layer != nil && layer.Trains() {
+		right, left, kept = m.together(vars, right, left)
+	}
+	switch chosen := m.Head.(type) {
+	case JointHead:
+		scores, own := chosen.Joint(head, left, right)
+		loss, kept = contrast.Loss(scores), append(kept, own...)
+	case Objective:
+		loss = chosen.Loss(head, contrast, right, left, noise)
+	default:
+		loss = contrast.Loss(chosen.Score(head, left, right))
 	}
 	if auxiliary, ok := m.Tower.(Auxiliary); ok {
 		if own := auxiliary.Loss(tower, frames, videos, texts); own != nil {

@@ -106,18 +106,25 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, *align.M
 	if err != nil {
 		return Job{}, nil, nil, err
 	}
+	fit := func(ctx context.Context) error {
+		if !model.NeedsFit() {
+			return nil
+		}
+		batch, err := reference(ctx, job.Data)
+		if err != nil {
+			return err
+		}
+		return model.Fit(ctx, batch.Videos, batch.Texts)
+	}
+	if err := fit(ctx); err != nil { // what a layer is trained behind; a resumed run has its own in its state
+		return Job{}, nil, nil, err
+	}
 	job.Validate = func(ctx context.Context) (Validation, error) {
 		if err := model.Settle(ctx); err != nil {
 			return Validation{}, err
 		}
-		if model.NeedsFit() {
-			batch, err := reference(ctx, job.Data)
-			if err != nil {
-				return Validation{}, err
-			}
-			if err := model.Fit(ctx, batch.Videos, batch.Texts); err != nil {
-				return Validation{}, err
-			}
+		if err := fit(ctx); err != nil {
+			return Validation{}, err
 		}
 		return validate(ctx, model, judged)
 	}
@@ -312,6 +319,16 @@ func Encode(ctx context.Context, model *align.Model, data Pairs) (videos, texts 
 	}
 	texts, err = model.EncodeTexts(ctx, data.Texts)
 	return videos, texts, err
+}
+
+// ScoreJointly returns the similarities [captions, videos] with layer and head as in training, in blocks of so many captions
+// and videos. It is transductive: see align.Model.ScoreJointly.
+func ScoreJointly(ctx context.Context, model *align.Model, data Pairs, block int) (sightline.Matrix, error) {
+	videos, texts, err := Encode(ctx, model.Bare(), data)
+	if err != nil {
+		return sightline.Matrix{}, err
+	}
+	return model.ScoreJointly(ctx, texts, videos, block)
 }
 
 // scoreBlock is how many videos are encoded at a time: the frames of a live tower need not all be in memory.
