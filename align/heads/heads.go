@@ -10,7 +10,7 @@ import (
 	_ "sightline/align/seqlstm"     // CLIP4Clip's LSTM over frames
 	_ "sightline/align/seqtransf"   // CLIP4Clip's transformer over frames
 	_ "sightline/align/tighttransf" // CLIP4Clip's transformer over sentence and frames
-	_ "sightline/align/xml"         // XML's moments from similarity curves
 	_ "sightline/align/tmass"       // T-MASS's clouds around sentences, over X-Pool
+	_ "sightline/align/xml"         // XML's moments from similarity curves
 	_ "sightline/align/xpool"       // X-Pool's sentence-conditioned pooling
 )
