@@ -64,6 +64,18 @@ type Tower interface {
 	Text(vars engine.Vars, inputs []*Node) *Node // [B, D], not normalised
 }
 
+// Features are vectors of B pairs before a tower has changed them: frames [B, T, D] and sentences [B, D]. The zero value means
+// that there are none of the tower's width.
+type Features struct {
+	Frames   Frames
+	Sentence *Node
+}
+
+// Residual is a Tower that starts as the identity, so that what it makes can be compared with what it was given.
+type Residual interface {
+	Plain(videos, texts []*Node) Features
+}
+
 // Auxiliary is a Tower with a loss of its own that is added to the head's while it trains; nil when it has none today.
 type Auxiliary interface {
 	Loss(vars engine.Vars, frames Frames, videos, texts []*Node) *Node

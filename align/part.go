@@ -32,6 +32,7 @@ func (p NamedPart) prefix() string { return p.Name + "." }
 type Seen struct {
 	Frames   Frames                 // the tower's, [B, T, D]
 	Sentence *Node                  // the tower's, [B, D]
+	Plain    Features               // what the tower started from, where that can be compared with what it makes
 	Kept     Frames                 // what the head keeps of the videos, before any layer, [B, R, D]
 	Said     *Node                  // what the head keeps of the texts, before any layer, [B, D]
 	Scale    *Node                  // exp(logit_scale), a scalar

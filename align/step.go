@@ -136,6 +136,9 @@ func (m *Model) Loss(vars engine.Vars, like Step, nodes []*Node) []*Node {
 	frames, sentence := m.Tower.Video(tower, videos), m.Tower.Text(tower, texts)
 	left, right := m.Head.Text(head, sentence), m.Head.Video(head, frames)
 	before := Seen{Frames: frames, Sentence: sentence, Kept: right, Said: left, Scale: contrast.Scale}
+	if residual, ok := m.Tower.(Residual); ok {
+		before.Plain = residual.Plain(videos, texts)
+	}
 	seen := func(i int, p NamedPart) (Seen, engine.Vars) {
 		own := before
 		own.Texts = parts[i].Texts

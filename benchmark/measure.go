@@ -105,7 +105,7 @@ func (b *bench) measure(ctx context.Context, method Method, seed uint64) (tested
 		b.report(Stage{fmt.Sprintf("Testing %s, seed %d, on %s", method.Name, seed, domains[d].domain), 0, 1, 0})
 		pairs := b.test[d]
 		if encoder != b.encoder {
-			split, err := corpus.Open(b.split(domains[d].domain, "test", b.Captions))
+			split, err := corpus.Open(b.split(domains[d].domain, b.On, b.Captions))
 			if err != nil {
 				return t, err
 			}
