@@ -55,12 +55,13 @@ var layers = map[string][]string{
 	"align/xml":       {".", "align/locate", "encoder", "engine"},
 	"align/reloclnet": {".", "align/locate", "align/xml", "encoder", "engine"},
 	"align/qacln":     {".", "align/locate", "encoder", "engine"},
+	"caption":         {".", "align", "encoder", "engine"},
 	"corpus":          {".", "dataset", "video", "encoder", "feature", "metric"},
-	"train":           {".", "align", "corpus", "dataset", "metric", "feature", "encoder", "engine"},
+	"train":           {".", "align", "caption", "corpus", "dataset", "metric", "feature", "encoder", "engine"},
 	"search":          {".", "index", "align", "encoder", "feature"},
 	"library":         {".", "index", "encoder", "feature", "video"},
 	"serve":           {".", "library", "search", "feature", "video"},
-	"benchmark":       {".", "train", "align", "corpus", "dataset", "metric", "feature", "encoder", "engine"},
+	"benchmark":       {".", "train", "align", "caption", "corpus", "dataset", "metric", "feature", "encoder", "engine"},
 }
 
 // above are the folders whose programs may import everything and which nothing imports.
