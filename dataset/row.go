@@ -175,7 +175,10 @@ func parseJSON(text []byte) (row, error) {
 	return r, r.valid()
 }
 
-var errNotUTF8 = errors.New("the text is not UTF-8")
+var (
+	errNotUTF8 = errors.New("the text is not UTF-8")
+	errNoWords = errors.New("the caption is empty")
+)
 
 // valid checks what both formats must keep, and trims the captions.
 func (r *row) valid() error {
@@ -195,7 +198,7 @@ func (r *row) valid() error {
 	for i, c := range r.captions {
 		r.captions[i] = strings.TrimSpace(c)
 		if r.captions[i] == "" {
-			return errors.New("the caption is empty")
+			return errNoWords
 		}
 	}
 	for _, v := range []float64{r.span.Start, r.span.End, r.duration} {
