@@ -21,7 +21,6 @@ type Described struct {
 // Descriptions are a system's captions beside their references.
 type Descriptions struct {
 	Items    []Described // in the order of the references
-	Empty    int         // captions that are empty
 	Repeated int         // references that their video has twice
 }
 
@@ -38,7 +37,7 @@ func (w written) fail(format string, args ...any) error {
 // Describe joins a file of references with a file of generated captions. References are COCO's annotations (an object with a
 // list under annotations, or sentences as MSR-VTT has it, of image_id or video_id and caption) or pairs as Read takes
 // them; captions are COCO's results (a list of image_id and caption) or pairs. Every video of one file must be in the other,
-// with one caption exactly. Empty captions are counted; an empty reference is an error.
+// with one caption exactly. A caption may be empty, a reference may not.
 func Describe(references, captions string) (Descriptions, error) {
 	var d Descriptions
 	places := map[string]int{}
@@ -78,9 +77,6 @@ func Describe(references, captions string) (Descriptions, error) {
 		}
 		found[w.id] = w
 		d.Items[at].Caption = w.text
-		if w.text == "" {
-			d.Empty++
-		}
 	}
 	var missing []string
 	for _, item := range d.Items {

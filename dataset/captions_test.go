@@ -23,8 +23,8 @@ func describe(t *testing.T, goldName, gold, predName, pred string) (Descriptions
 
 func TestDescribe(t *testing.T) {
 	want := Descriptions{
-		Items: []Described{{"7", "", []string{"a cat sits", "a cat sits"}}, {"9", "the dog", []string{"a dog"}}},
-		Empty: 1, Repeated: 1,
+		Items:    []Described{{"7", "", []string{"a cat sits", "a cat sits"}}, {"9", "the dog", []string{"a dog"}}},
+		Repeated: 1,
 	}
 	pairs := "{\"id\": 7, \"captions\": [\"a cat sits\", \"a cat sits\"]}\n\n{\"id\": \"9\", \"caption\": \"a dog\"}\n"
 	written := "{\"id\": 9, \"caption\": \"the dog\"}\n{\"id\": 7, \"caption\": \"\"}\n"
