@@ -97,7 +97,7 @@ func TestCOIN(t *testing.T) {
 		t.Errorf("read %+v\nwant %+v", set, want)
 	}
 	for _, c := range [][3]string{
-		{`"class": "BoilNoodles", "subset": "training"`, `"class": "", "subset": "training"`, "COIN.json:2: video v1: it has no class"},
+		{`"class": "BoilNoodles", "subset": "training"`, `"class": "", "subset": "training"`, "COIN.json:1: video v1: it has no class"},
 		{`"testing"`, `"elsewhere"`, `subset is "elsewhere"`},
 		{`[10.0, 20.0]`, `[20.0, 10.0]`, "runs from 20 s to 10 s"},
 		{`"12"`, `"twelve"`, "no number of a step"},
