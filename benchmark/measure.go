@@ -279,7 +279,7 @@ func (t *tested) test(ctx context.Context, model *align.Model, pairs train.Pairs
 	t.cost.Lost = lost
 	t.cost.Served, err = median(texts.N, func(a int) error {
 		row := model.RecallTexts(texts.Rows(a, a+1))
-		best := top(similarities(row.Row(0), recall))
+		best := top(similarities(row.Row(0), recall), Candidates)
 		var few align.Encoded
 		for _, n := range best {
 			few.Append(videos.Rows(n, n+1))
@@ -318,7 +318,7 @@ func rescored(scores, firsts sightline.Matrix) (served sightline.Matrix, lost fl
 		first := firsts.Row(a)
 		chosen := make([]bool, scores.Cols)
 		low := float32(0)
-		for _, n := range top(first) {
+		for _, n := range top(first, Candidates) {
 			chosen[n] = true
 			low = min(low, own[n])
 		}
@@ -349,8 +349,8 @@ func similarities(text []float32, videos sightline.Matrix) []float32 {
 	return dots
 }
 
-// top returns the indices of the highest Candidates values.
-func top(values []float32) []int {
+// top returns the indices of the n highest values, the earlier of equals first.
+func top(values []float32, n int) []int {
 	order := make([]int, len(values))
 	for i := range order {
 		order[i] = i
@@ -364,5 +364,5 @@ func top(values []float32) []int {
 		}
 		return 0
 	})
-	return order[:min(Candidates, len(order))]
+	return order[:min(n, len(order))]
 }

@@ -67,20 +67,29 @@ func FromFiles(paths []string) ([]Method, error) {
 
 // Choose returns the named methods in the order of Methods, which always begins with the first; nil names mean all.
 func Choose(names []string) ([]Method, error) {
-	if names == nil {
-		return Methods, nil
+	if names != nil {
+		names = append([]string{Methods[0].Name}, names...)
 	}
-	wanted := map[string]bool{Methods[0].Name: true}
+	return choose(Methods, func(m Method) string { return m.Name }, names)
+}
+
+// choose returns those of all that have one of the names, in their order; nil names mean all.
+func choose[T any](all []T, nameOf func(T) string, names []string) ([]T, error) {
+	if names == nil {
+		return all, nil
+	}
+	wanted := map[string]bool{}
 	for _, name := range names {
 		wanted[strings.TrimSpace(name)] = true
 	}
-	var chosen []Method
+	var chosen []T
 	var known []string
-	for _, method := range Methods {
-		known = append(known, method.Name)
-		if wanted[method.Name] {
+	for _, method := range all {
+		name := nameOf(method)
+		known = append(known, name)
+		if wanted[name] {
 			chosen = append(chosen, method)
-			delete(wanted, method.Name)
+			delete(wanted, name)
 		}
 	}
 	for name := range wanted {

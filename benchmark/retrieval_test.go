@@ -126,7 +126,7 @@ func TestRescoredKeepsCandidatesAbove(t *testing.T) {
 	missed := 0
 	for a := range texts {
 		chosen := map[int]bool{}
-		for _, n := range top(first.Row(a)) {
+		for _, n := range top(first.Row(a), Candidates) {
 			chosen[n] = true
 		}
 		best := 0

@@ -258,7 +258,7 @@ func OverSeeds(runs []Summary, confidence float64) (Summary, error) {
 		}
 	}
 	for m, estimate := range mean.estimates() {
-		*estimate = meanWithT(columns[m], o.Confidence)
+		*estimate = MeanOverSeeds(columns[m], o.Confidence)
 	}
 	return mean, nil
 }
@@ -267,8 +267,8 @@ func sameCutOffs(a, b []Recall) bool {
 	return slices.EqualFunc(a, b, func(x, y Recall) bool { return x.K == y.K })
 }
 
-// meanWithT returns the mean with its Student t interval; a single value has none.
-func meanWithT(values []float64, confidence float64) Estimate {
+// MeanOverSeeds returns the mean of one number over trainings with its Student t interval; a single value has none.
+func MeanOverSeeds(values []float64, confidence float64) Estimate {
 	n := float64(len(values))
 	mean := 0.0
 	for _, v := range values {
