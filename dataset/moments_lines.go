@@ -43,6 +43,15 @@ func idOf(raw json.RawMessage) (string, error) {
 	return "", fmt.Errorf("the id %s is neither a text nor a whole number", raw)
 }
 
+// namedID reads an id that must be there.
+func namedID(raw json.RawMessage, name string) (string, error) {
+	id, err := idOf(raw)
+	if err == nil && id == "" {
+		err = errors.New("there is no " + name)
+	}
+	return id, err
+}
+
 // tvrMoments reads TVR's tvr_{train,val}_release.jsonl, and DiDeMo's, Charades-STA's and ActivityNet's annotations in that
 // layout: {"vid_name", "duration", "ts": [start, end], "desc", "type", "desc_id"}. Lists of four spans and more are what
 // several people marked (DiDeMo). Lines without video and ts, as in test-public, are queries without an answer.
@@ -55,12 +64,10 @@ func tvrMoments(r *momentReading) error {
 		Text     string          `json:"desc"`
 		Kind     string          `json:"type"`
 	}) error {
-		id, err := idOf(o.ID)
+		id, err := namedID(o.ID, "desc_id")
 		switch {
 		case err != nil:
 			return r.fail(line, "%w", err)
-		case id == "":
-			return r.fail(line, "there is no desc_id")
 		case (o.Video == "") != (o.Times == nil):
 			return r.fail(line, "query %s has only one of vid_name and ts", id)
 		}
@@ -112,12 +119,9 @@ func windowMoments(r *momentReading) error {
 		Clips    []int           `json:"relevant_clip_ids"`
 		Scores   [][]int         `json:"saliency_scores"`
 	}) error {
-		id, err := idOf(o.ID)
-		switch {
-		case err != nil:
+		id, err := namedID(o.ID, "qid")
+		if err != nil {
 			return r.fail(line, "%w", err)
-		case id == "":
-			return r.fail(line, "there is no qid")
 		}
 		q := sightline.MomentQuery{ID: id, Text: o.Text, Video: o.Video, Duration: o.Duration}
 		if o.Windows != nil {

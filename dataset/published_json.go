@@ -158,12 +158,11 @@ func (d *document) descend(key string) error {
 		return err
 	}
 	for d.decoder.More() {
-		d.reader.since = 0
-		token, err := d.decoder.Token()
+		name, err := d.name()
 		if err != nil {
-			return d.fail(err)
+			return err
 		}
-		if token == key {
+		if name == key {
 			return nil
 		}
 		if err := d.skip(); err != nil {
@@ -177,6 +176,49 @@ func (d *document) descend(key string) error {
 type missingKey string
 
 func (k missingKey) Error() string { return fmt.Sprintf("there is no %q in it", string(k)) }
+
+// name takes the name of the member that comes next.
+func (d *document) name() (string, error) {
+	d.reader.since = 0
+	token, err := d.decoder.Token()
+	if err != nil {
+		return "", d.fail(err)
+	}
+	name, _ := token.(string) // the decoder takes nothing else there
+	return name, nil
+}
+
+// members calls do for every member of the object that comes next, whose value do reads. Where the object is the document,
+// nothing may follow it.
+func (d *document) members(document bool, do func(name string) error) error {
+	if err := d.open('{'); err != nil {
+		return err
+	}
+	for d.decoder.More() {
+		name, err := d.name()
+		if err != nil {
+			return err
+		}
+		if err := do(name); err != nil {
+			return err
+		}
+	}
+	return d.end(document)
+}
+
+// elements calls do for every element of the array that comes next, which do reads. Where the array is the document, nothing
+// may follow it.
+func (d *document) elements(document bool, do func() error) error {
+	if err := d.open('['); err != nil {
+		return err
+	}
+	for d.decoder.More() {
+		if err := do(); err != nil {
+			return err
+		}
+	}
+	return d.end(document)
+}
 
 // skip passes over a value, token by token.
 func (d *document) skip() error {
@@ -209,20 +251,14 @@ func eachElement[T any](path, key string, do func(line int, element T) error) er
 				return err
 			}
 		}
-		if err := d.open('['); err != nil {
-			return err
-		}
-		for d.decoder.More() {
+		return d.elements(key == "", func() error {
 			var element T
 			line, err := d.value(&element)
 			if err != nil {
 				return err
 			}
-			if err := do(line, element); err != nil {
-				return err
-			}
-		}
-		return d.end(key == "")
+			return do(line, element)
+		})
 	})
 }
 
@@ -235,25 +271,13 @@ func eachMember[T any](path string, keys []string, do func(line int, name string
 				return err
 			}
 		}
-		if err := d.open('{'); err != nil {
-			return err
-		}
-		for d.decoder.More() {
-			d.reader.since = 0
-			token, err := d.decoder.Token()
-			if err != nil {
-				return d.fail(err)
-			}
-			name, _ := token.(string)
+		return d.members(len(keys) == 0, func(name string) error {
 			var value T
 			line, err := d.value(&value)
 			if err != nil {
 				return err
 			}
-			if err := do(line, name, value); err != nil {
-				return err
-			}
-		}
-		return d.end(len(keys) == 0)
+			return do(line, name, value)
+		})
 	})
 }

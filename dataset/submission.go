@@ -65,11 +65,10 @@ func startsWithQuery(path string) (windows bool, err error) {
 			return err
 		}
 		for d.decoder.More() {
-			token, err := d.decoder.Token()
+			name, err := d.name()
 			if err != nil {
-				return d.fail(err)
+				return err
 			}
-			name, _ := token.(string)
 			if windows = name == "qid"; windows || name == "video2idx" || slices.Contains(TVRTasks, name) {
 				return nil
 			}
@@ -95,41 +94,25 @@ func readTVR(path string) (Submission, error) {
 	names := map[int]string{}
 	var unresolved []func() error // video2idx may come last
 	err := readDocument(path, func(d *document) error {
-		if err := d.open('{'); err != nil {
-			return err
-		}
-		for d.decoder.More() {
-			d.reader.since = 0
-			token, err := d.decoder.Token()
-			if err != nil {
-				return d.fail(err)
-			}
-			name, _ := token.(string)
+		if err := d.members(true, func(name string) (err error) {
 			switch {
 			case name == "video2idx" && s.Videos != nil, s.Tasks[name] != nil:
 				return d.fail(fmt.Errorf("%s stands there twice", name))
 			case name == "video2idx":
-				if s.Videos, err = tvrNumbers(d, names); err != nil {
-					return err
-				}
+				s.Videos, err = tvrNumbers(d, names)
 			case slices.Contains(TVRTasks, name):
-				lists := map[string][]sightline.VideoMoment{}
-				s.Tasks[name] = lists
-				resolve, err := tvrTask(d, name, names, lists)
-				if err != nil {
-					return err
-				}
+				s.Tasks[name] = map[string][]sightline.VideoMoment{}
+				var resolve []func() error
+				resolve, err = tvrTask(d, name, names, s.Tasks[name])
 				unresolved = append(unresolved, resolve...)
 			default:
 				return d.fail(fmt.Errorf("%q is neither video2idx nor one of %s", name, strings.Join(TVRTasks, ", ")))
 			}
+			return err
+		}); err != nil {
+			return err
 		}
-		if _, err := d.decoder.Token(); err != nil {
-			return d.fail(err)
-		}
-		switch _, err := d.decoder.Token(); {
-		case err != io.EOF:
-			return d.fail(errors.New("more text after the submission"))
+		switch {
 		case s.Videos == nil:
 			return d.fail(errors.New("there is no video2idx in it"))
 		case len(s.Tasks) == 0:
@@ -148,79 +131,70 @@ func readTVR(path string) (Submission, error) {
 // tvrNumbers reads the object video2idx, and puts the names of the numbers into names.
 func tvrNumbers(d *document, names map[int]string) (map[string]int, error) {
 	numbers := map[string]int{}
-	if err := d.open('{'); err != nil {
-		return nil, err
-	}
-	for d.decoder.More() {
-		d.reader.since = 0
-		token, err := d.decoder.Token()
-		if err != nil {
-			return nil, d.fail(err)
-		}
-		name, _ := token.(string)
+	err := d.members(false, func(name string) error {
 		var number int
-		if err := d.decoder.Decode(&number); err != nil {
-			return nil, d.fail(fmt.Errorf("video2idx.%s: %w", name, err))
+		if _, err := d.value(&number); err != nil {
+			return within("video2idx."+name, err)
 		}
 		if _, twice := numbers[name]; twice {
-			return nil, d.fail(fmt.Errorf("video2idx.%s stands there twice", name))
+			return d.fail(fmt.Errorf("video2idx.%s stands there twice", name))
 		}
 		if other, taken := names[number]; taken {
-			return nil, d.fail(fmt.Errorf("video2idx: %s and %s have one number, %d", other, name, number))
+			return d.fail(fmt.Errorf("video2idx: %s and %s have one number, %d", other, name, number))
 		}
 		numbers[name], names[number] = number, name
+		return nil
+	})
+	return numbers, err
+}
+
+// within adds the place inside a document to an error that has file and line.
+func within(place string, err error) error {
+	if at, ok := errors.AsType[*placeError](err); ok {
+		return &placeError{at.file, at.line, fmt.Errorf("%s: %w", place, at.err)}
 	}
-	_, err := d.decoder.Token()
-	if err != nil {
-		return nil, d.fail(err)
-	}
-	return numbers, nil
+	return err
 }
 
 // tvrTask reads the lists of one task. What it returns puts the names of videos in their places, once all are known.
 func tvrTask(d *document, task string, names map[int]string, lists map[string][]sightline.VideoMoment) (resolve []func() error, err error) {
-	if err := d.open('['); err != nil {
-		return nil, err
-	}
-	for n := 0; d.decoder.More(); n++ {
+	n := -1
+	err = d.elements(false, func() error {
+		n++
 		var list tvrList
 		line, err := d.value(&list)
-		if at, ok := errors.AsType[*placeError](err); ok {
-			return nil, &placeError{at.file, at.line, fmt.Errorf("%s[%d]: %w", task, n, at.err)}
-		}
 		if err != nil {
-			return nil, err
+			return within(fmt.Sprintf("%s[%d]", task, n), err)
 		}
+		nth := n
 		place := func(format string, args ...any) error {
-			return &placeError{d.path, line, fmt.Errorf("%s[%d]"+format, append([]any{task, n}, args...)...)}
+			return &placeError{d.path, line, fmt.Errorf("%s[%d]"+format, append([]any{task, nth}, args...)...)}
 		}
-		id, err := idOf(list.ID)
+		id, err := namedID(list.ID, "desc_id")
 		switch {
 		case err != nil:
-			return nil, place(".desc_id: %w", err)
-		case id == "":
-			return nil, place(" has no desc_id")
+			return place(": %w", err)
 		case lists[id] != nil:
-			return nil, place(".desc_id: query %s stands there twice", id)
+			return place(".desc_id: query %s stands there twice", id)
 		case list.Predictions == nil:
-			return nil, place(" has no predictions")
+			return place(" has no predictions")
 		}
 		rows := make([]sightline.VideoMoment, len(list.Predictions))
 		numbers := make([]int, len(rows))
 		for i, row := range list.Predictions {
 			if len(row) != 3 && len(row) != 4 {
-				return nil, place(".predictions[%d] has %d numbers, not [video, start, end, score]", i, len(row))
+				return place(".predictions[%d] has %d numbers, not [video, start, end, score]", i, len(row))
 			}
 			if row[0] != math.Trunc(row[0]) || math.Abs(row[0]) > 1<<31 {
-				return nil, place(".predictions[%d]: %v is no number of a video", i, row[0])
+				return place(".predictions[%d]: %v is no number of a video", i, row[0])
+			}
+			if row[2] < row[1] {
+				return place(".predictions[%d] ends at %v s, before its start at %v s", i, row[2], row[1])
 			}
 			numbers[i] = int(row[0])
 			rows[i].Start, rows[i].End = row[1], row[2]
 			if len(row) == 4 {
 				rows[i].Score = row[3]
-			}
-			if row[2] < row[1] {
-				return nil, place(".predictions[%d] ends at %v s, before its start at %v s", i, row[2], row[1])
 			}
 		}
 		lists[id] = rows
@@ -234,11 +208,9 @@ func tvrTask(d *document, task string, names map[int]string, lists map[string][]
 			}
 			return nil
 		})
-	}
-	if _, err := d.decoder.Token(); err != nil {
-		return nil, d.fail(err)
-	}
-	return resolve, nil
+		return nil
+	})
+	return resolve, err
 }
 
 // windowLine is a line of QVHighlights' submissions.
@@ -257,12 +229,10 @@ func readWindows(path string) (Submission, error) {
 	s := Submission{Tasks: map[string]map[string][]sightline.VideoMoment{WindowTask: lists}, Saliency: map[string][]float64{}}
 	err := eachObject(path, func(line int, o windowLine) error {
 		fail := func(format string, args ...any) error { return &placeError{path, line, fmt.Errorf(format, args...)} }
-		id, err := idOf(o.ID)
+		id, err := namedID(o.ID, "qid")
 		switch {
 		case err != nil:
-			return fail("qid: %w", err)
-		case id == "":
-			return fail("there is no qid")
+			return fail("%w", err)
 		case lists[id] != nil:
 			return fail("query %s stands there twice", id)
 		case o.Video == "":

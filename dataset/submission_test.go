@@ -59,7 +59,7 @@ func TestReadSubmissionNamesThePlace(t *testing.T) {
 		"half a video":     {tvr(`{"desc_id": 1, "predictions": [[7.5, 1, 2, 1]]}`), "SVMR[0].predictions[0]: 7.5 is no number of a video"},
 		"two numbers":      {tvr(`{"desc_id": 1, "predictions": [[7, 1]]}`), "SVMR[0].predictions[0] has 2 numbers, not [video, start, end, score]"},
 		"twice":            {tvr(`{"desc_id": 1, "predictions": []},` + "\n" + `{"desc_id": 1, "predictions": []}`), "p.json:3: SVMR[1].desc_id: query 1 stands there twice"},
-		"no id":            {tvr(`{"predictions": []}`), "SVMR[0] has no desc_id"},
+		"no id":            {tvr(`{"predictions": []}`), "SVMR[0]: there is no desc_id"},
 		"no predictions":   {tvr(`{"desc_id": 1}`), "SVMR[0] has no predictions"},
 		"NaN":              {tvr(`{"desc_id": 1, "predictions": [[7, NaN, 2, 1]]}`), "p.json:2: SVMR[0]: invalid character 'N'"},
 		"a name":           {tvr(`{"desc_id": 1, "predictions": [["a", 1, 2, 1]]}`), "p.json:2: SVMR[0]: "},
@@ -70,7 +70,7 @@ func TestReadSubmissionNamesThePlace(t *testing.T) {
 		"no task":          {`{"video2idx": {}}`, "there is none of VCMR, SVMR, VR"},
 		"task twice":       {`{"video2idx": {}, "VR": [], "VR": []}`, "VR stands there twice"},
 		"another task":     {`{"video2idx": {}, "VQA": []}`, `"VQA" is neither video2idx nor`},
-		"more text":        {`{"video2idx": {}, "VR": []} {}`, "more text after the submission"},
+		"more text":        {`{"video2idx": {}, "VR": []} {}`, "behind the end of the document"},
 		"truncated":        {`{"video2idx": {"a": 7}, "VR": [`, "unexpected EOF"},
 		"another object":   {`{"a": 1}`, "neither a submission with video2idx nor lines with qid"},
 		"a list":           {`[]`, "found [ where { should be"},
@@ -84,7 +84,7 @@ func TestReadSubmissionNamesThePlace(t *testing.T) {
 		"some saliency":    {windows(`{"qid": 9, "vid": "a", "pred_relevant_windows": []}`), "p.json:3: query 9: some lines have pred_saliency_scores"},
 		"empty saliency":   {windows(`{"qid": 9, "vid": "a", "pred_relevant_windows": [], "pred_saliency_scores": []}`), "p.json:3: query 9: pred_saliency_scores is empty"},
 		"NaN in a line":    {windows(`{"qid": 9, "vid": "a", "pred_relevant_windows": [[NaN, 1, 1]]}`), "p.json:3: not a JSON object"},
-		"half an id":       {windows(`{"qid": 9.5, "vid": "a", "pred_relevant_windows": []}`), "p.json:3: qid: the id 9.5"},
+		"half an id":       {windows(`{"qid": 9.5, "vid": "a", "pred_relevant_windows": []}`), "p.json:3: the id 9.5"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := readText(t, c.text)

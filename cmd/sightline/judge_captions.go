@@ -88,7 +88,7 @@ func (c *captioning) score(gold, predicted string, meteor *captions.Meteor) (cap
 }
 
 func (a *app) judgeCaptionsCommand() *cobra.Command {
-	how := judging{ties: metric.Average.String(), ks: []int{1}} // captions have no ranks
+	var how resampling
 	var captioning captioning
 	var gold, predicted, against string
 	var perItem bool
@@ -157,9 +157,7 @@ says which modules were active; numbers of different modules do not compare.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.Float64Var(&how.confidence, "confidence", 0.95, "of the intervals")
-	flags.IntVar(&how.resamples, "resamples", 2000, "of the bootstrap and of the paired test; 0 for no intervals")
-	flags.Uint64Var(&how.seed, "resample-seed", 0, "seed of the resampling")
+	how.flags(cmd)
 	flags.StringVar(&gold, "gold", "", "references: COCO annotations (.json), JSONL or CSV")
 	flags.StringVar(&predicted, "pred", "", "captions: COCO results (.json), JSONL or CSV")
 	flags.StringVar(&against, "against", "", "captions of another system, for a paired test")

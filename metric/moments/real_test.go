@@ -66,6 +66,41 @@ func TestGoldenQVHighlights(t *testing.T) {
 	}
 }
 
+// The share of each type in TVR's validation split, which the script prints as text, where the annotations are at hand.
+func TestTVRTypeRatio(t *testing.T) {
+	dir := "../../../shared/data/annotations/tvr"
+	if _, err := os.Stat(dir); err != nil {
+		t.Skipf("TVR's annotations are not here: %v", err)
+	}
+	gold, err := dataset.ReadMoments(filepath.Join(dir, "tvr_val_release.jsonl"), "tvr", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lists := moments.Lists{}
+	for _, q := range gold.Queries {
+		lists[q.ID] = nil
+	}
+	scores, err := moments.Retrieval(moments.VCMR, gold.Queries, lists, moments.TVRCuts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics, err := moments.TVRMetrics([]moments.Scores{scores})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "sample_val_predictions_metrics_raw.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want map[string]map[string]any
+	if err := json.Unmarshal(text, &want); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := metrics["VCMR_by_type"]["desc_type_ratio"], want["VCMR_by_type"]["desc_type_ratio"]; got != want {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 // flat returns the numbers of nested JSON objects by their path.
 func flat(t *testing.T, value any) map[string]float64 {
 	text, err := json.Marshal(value)
