@@ -46,9 +46,9 @@ func (a *app) searchCommand() *cobra.Command {
 		Long: `Search encodes the sentence with the archive's model and prints the best moment of each of the
 best videos, the best first. Scores are similarities: they rank, and compare within one model only.
 
-A model that was trained with class anchors (parts: [{kind: calm}] in its run file) can say why: --explain
-prints the concepts that sentence and moment share, how likely the one is to follow from the other, and
-what is seen when.`,
+A model that was trained with class anchors (kind: calm among the parts of its run file) can say
+why: --explain prints the concepts that sentence and moment share, how likely the one is to follow
+from the other, and what is seen when.`,
 		Example: `  sightline search "a dog catches a frisbee"
   sightline search a dog catches a frisbee --limit 3
   sightline search "red car at night" --json | jq -r '.hits[0].link'
@@ -114,7 +114,7 @@ what is seen when.`,
 	flags := cmd.Flags()
 	a.encoderFlag(cmd, &encoder)
 	flags.IntVarP(&limit, "limit", "n", search.DefaultLimit, "videos to print at most")
-	flags.BoolVar(&why, "explain", false, "say why: shared concepts, likelihood, what is seen when (models trained with class anchors)")
+	flags.BoolVar(&why, "explain", false, "say why, by the model's class anchors")
 	flags.BoolVar(&failEmpty, "fail-empty", false, "exit with 4 when nothing is found")
 	return cmd
 }
