@@ -24,7 +24,8 @@ type Choice struct {
 }
 
 // Register makes a head known to run configs and bundles under its name. The function returns the head with its defaults;
-// one that takes options returns a pointer to a struct with json tags. Packages of heads call it when they are imported.
+// one that takes options returns a pointer to a struct with json tags, whose method Check() error, if it has one, refuses
+// values that make no sense. Packages of heads call it when they are imported.
 func Register(name string, head func() Head) { heads[name] = head }
 
 // RegisterPart makes a part known as Register does a head.
@@ -42,14 +43,14 @@ func Heads() []string { return slices.Sorted(maps.Keys(heads)) }
 func KnownParts() []string { return slices.Sorted(maps.Keys(parts)) }
 
 // NewHead returns a new head as configured. A name or an option that is not known is an error.
-func NewHead(c Choice) (Head, error) { return made("head", heads, c) }
+func NewHead(c Choice) (Head, error) { return Chosen("head", heads, c) }
 
 // NewParts returns new parts as configured, in their order. Names or options that are not known, and a kind that is chosen
 // twice, are errors.
 func NewParts(choices []Choice) ([]NamedPart, error) {
 	var list []NamedPart
 	for _, c := range choices {
-		part, err := made("part", parts, c)
+		part, err := Chosen("part", parts, c)
 		if err != nil {
 			return nil, err
 		}
@@ -61,8 +62,9 @@ func NewParts(choices []Choice) ([]NamedPart, error) {
 	return list, nil
 }
 
-// made returns what a choice names, with its options.
-func made[T any](what string, known map[string]func() T, c Choice) (T, error) {
+// Chosen returns what a choice names among what is known, with its options in place of the defaults. What says what sort of
+// thing it is.
+func Chosen[T any](what string, known map[string]func() T, c Choice) (T, error) {
 	var none T
 	fail := func(err error) (T, error) {
 		return none, &sightline.Error{Kind: sightline.Usage, What: fmt.Sprintf("use %s %q", what, c.Kind), Err: err}
@@ -73,7 +75,7 @@ func made[T any](what string, known map[string]func() T, c Choice) (T, error) {
 	}
 	thing := fresh()
 	if len(c.Options) == 0 {
-		return thing, nil
+		return thing, nil // defaults make sense
 	}
 	text, err := json.Marshal(c.Options)
 	if err != nil {
@@ -83,6 +85,11 @@ func made[T any](what string, known map[string]func() T, c Choice) (T, error) {
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&thing); err != nil {
 		return fail(fmt.Errorf("options %s: %w", text, err))
+	}
+	if checked, ok := any(thing).(interface{ Check() error }); ok {
+		if err := checked.Check(); err != nil {
+			return fail(fmt.Errorf("options %s: %w", text, err))
+		}
 	}
 	return thing, nil
 }

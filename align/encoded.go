@@ -67,8 +67,12 @@ func (e Encoded) arrays() []engine.Array {
 	return []engine.Array{engine.Floats(e.Data, e.N, e.R, e.Dim), engine.Floats(e.Mask, e.N, e.R)}
 }
 
-// encode runs a program over items in blocks and joins what comes out along the first axis. A block is filled up with its
-// last item to a size that occurs often, so that few shapes are compiled.
+// Fill repeats the last of some items until there are as many as Bucket says, or block, so that few shapes are compiled.
+func Fill[T any](items []T, block int) []T {
+	return slices.Concat(items, slices.Repeat(items[len(items)-1:], min(Bucket(len(items)), block)-len(items)))
+}
+
+// encode runs a program over items in blocks and joins what comes out along the first axis.
 func encode[T any](ctx context.Context, items []T, block int, inputs func([]T) ([]engine.Array, error), program *engine.Program) (Encoded, error) {
 	var all Encoded
 	for from := 0; from < len(items); from += block {
@@ -76,8 +80,7 @@ func encode[T any](ctx context.Context, items []T, block int, inputs func([]T) (
 			return Encoded{}, err
 		}
 		part := items[from:min(from+block, len(items))]
-		filled := slices.Concat(part, slices.Repeat(part[len(part)-1:], min(bucket(len(part)), block)-len(part)))
-		in, err := inputs(filled)
+		in, err := inputs(Fill(part, block))
 		if err != nil {
 			return Encoded{}, fmt.Errorf("encode: %w", err)
 		}

@@ -29,8 +29,9 @@ type Model struct {
 	Weights *engine.Weights
 	Engine  *engine.Engine
 
-	videos, texts, recall, score *engine.Program
-	bareVideos, bareTexts        *engine.Program // without the layer among the parts
+	videos, texts, recall, scores *engine.Program
+	bareVideos, bareTexts         *engine.Program // without the layer among the parts
+	jointScores                   *engine.Program // with layer and head as in training
 }
 
 // New returns a model with fresh parameters drawn from the seed. Untrained, over a Stored tower of equal widths and a
@@ -110,9 +111,17 @@ func With(e *engine.Engine, tower Tower, head Head, weights *engine.Weights, par
 		{&m.recall, func(vars engine.Vars, in []*Node) []*Node {
 			return []*Node{head.Recall(vars.Under(headPrefix), Frames{Vectors: in[0], Mask: in[1]})}
 		}},
-		{&m.score, func(vars engine.Vars, in []*Node) []*Node {
+		{&m.scores, func(vars engine.Vars, in []*Node) []*Node {
 			scores := head.Score(vars.Under(headPrefix), in[0], Frames{Vectors: in[1], Mask: in[2]})
 			return []*Node{m.mixed(scores, in[3:])}
+		}},
+		{&m.jointScores, func(vars engine.Vars, in []*Node) []*Node {
+			videos, texts, _ := m.together(vars, Frames{Vectors: in[1], Mask: in[2]}, in[0])
+			if joint, ok := head.(JointHead); ok {
+				scores, _ := joint.Joint(vars.Under(headPrefix), texts, videos)
+				return []*Node{scores}
+			}
+			return []*Node{head.Score(vars.Under(headPrefix), texts, videos)}
 		}},
 	} {
 		compiled, err := e.Compile(weights, program.build)
@@ -141,10 +150,6 @@ const (
 
 // EncodeVideos returns what is stored of each video [N, R, D]. It sees no text.
 func (m *Model) EncodeVideos(ctx context.Context, videos []Video) (Encoded, error) {
-	return m.encodeVideos(ctx, videos, m.videos)
-}
-
-func (m *Model) encodeVideos(ctx context.Context, videos []Video, program *engine.Program) (Encoded, error) {
 	longest := 1
 	for _, clip := range videos {
 		if clip.Rows() == 0 {
@@ -152,7 +157,7 @@ func (m *Model) encodeVideos(ctx context.Context, videos []Video, program *engin
 		}
 		longest = max(longest, clip.Rows())
 	}
-	return encode(ctx, videos, max(1, blockRows/longest), m.Tower.VideoInputs, program)
+	return encode(ctx, videos, max(1, blockRows/longest), m.Tower.VideoInputs, m.videos)
 }
 
 // EncodeTexts returns what represents each text [A, 1, D]. It sees no video.
@@ -196,8 +201,12 @@ func (m *Model) RecallVectors(ctx context.Context, videos Encoded) (sightline.Ma
 // ScoreBlock returns the similarities [A, N] of all texts with all videos. Nothing tells it which belong together. Memory
 // beyond the result is bounded by the head's block sizes.
 func (m *Model) ScoreBlock(ctx context.Context, texts, videos Encoded) (sightline.Matrix, error) {
+	return m.score(ctx, texts, videos, m.Head.Traits(), m.scores)
+}
+
+// score runs a program that compares texts with videos in blocks.
+func (m *Model) score(ctx context.Context, texts, videos Encoded, block Traits, program *engine.Program) (sightline.Matrix, error) {
 	scores := sightline.NewMatrix(texts.N, videos.N)
-	block := m.Head.Traits()
 	for n := 0; n < videos.N; n += block.Videos {
 		columns := videos.Rows(n, min(n+block.Videos, videos.N))
 		right := columns.arrays()
@@ -210,7 +219,7 @@ func (m *Model) ScoreBlock(ctx context.Context, texts, videos Encoded) (sightlin
 			if rows.E > 0 {
 				in = append(in, engine.Floats(rows.View, rows.N, rows.E), engine.Floats(columns.View, columns.N, columns.E))
 			}
-			out, err := m.score.Run(in...)
+			out, err := program.Run(in...)
 			if err != nil {
 				return sightline.Matrix{}, fmt.Errorf("score: %w", err)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -31,6 +32,9 @@ func (p NamedPart) prefix() string { return p.Name + "." }
 type Seen struct {
 	Frames   Frames                 // the tower's, [B, T, D]
 	Sentence *Node                  // the tower's, [B, D]
+	Plain    Features               // what the tower started from, where that can be compared with what it makes
+	Kept     Frames                 // what the head keeps of the videos, before any layer, [B, R, D]
+	Said     *Node                  // what the head keeps of the texts, before any layer, [B, D]
 	Scale    *Node                  // exp(logit_scale), a scalar
 	Read     func(in []*Node) *Node // the tower's text side, on the inputs of the part's own Texts [K, D]
 	Texts    []*Node                // the tower's inputs of the part's own texts, where it is a TextPart
@@ -91,6 +95,8 @@ type TextPart interface {
 // other.
 type Layer interface {
 	Part
+	// Trains tells whether Joint takes part in training; else the head trains without the layer.
+	Trains() bool
 	// Joint changes a training batch, whose vectors may look at each other: videos [B, R, D] and texts [B, D]. Kept are new
 	// values of the parameters that Kept names, taken over after the step.
 	Joint(vars engine.Vars, videos Frames, texts *Node) (v Frames, t *Node, kept []*Node)
@@ -159,36 +165,83 @@ func (m *Model) alone(vars engine.Vars, vectors *Node) *Node {
 	return m.restored(layer.Alone(vars.Under(prefix), vectors))
 }
 
-// NeedsFit tells whether the model has a layer that Fit prepares.
-func (m *Model) NeedsFit() bool {
-	layer, _ := m.layer()
-	return layer != nil
-}
-
-// Fit prepares the model's layer from a reference set of videos and texts, which are taken without pairing. Without a layer
-// it does nothing.
-func (m *Model) Fit(ctx context.Context, videos []Video, texts []Sentence) error {
+// together passes a batch through the model's layer, if it has one, and returns the new values of what the layer keeps.
+func (m *Model) together(vars engine.Vars, videos Frames, texts *Node) (v Frames, t *Node, kept []*Node) {
 	layer, prefix := m.layer()
 	if layer == nil {
-		return nil
+		return videos, texts, nil
 	}
-	v, err := m.encodeVideos(ctx, videos, m.bareVideos)
-	if err != nil {
-		return fmt.Errorf("fit: %w", err)
+	videos, texts, kept = layer.Joint(vars.Under(prefix), videos, texts)
+	videos.Vectors = m.restored(videos.Vectors)
+	return videos, m.restored(texts), kept
+}
+
+// NeedsFit tells whether the model has a layer or a head that Fit prepares.
+func (m *Model) NeedsFit() bool {
+	layer, _ := m.layer()
+	_, joint := m.Head.(JointHead)
+	return layer != nil || joint
+}
+
+// Bare returns the model without its layer, on the same weights.
+func (m *Model) Bare() *Model {
+	bare := *m
+	bare.videos, bare.texts = m.bareVideos, m.bareTexts
+	bare.Parts = slices.DeleteFunc(slices.Clone(m.Parts), func(p NamedPart) bool { _, ok := p.Part.(Layer); return ok })
+	return &bare
+}
+
+// Fit prepares the model's layer, then its head, from a reference set of videos and texts, which are taken without pairing.
+// Where neither needs it, it does nothing.
+func (m *Model) Fit(ctx context.Context, videos []Video, texts []Sentence) error {
+	keep := func(of *Model) (v, t Encoded, err error) {
+		if v, err = of.EncodeVideos(ctx, videos); err != nil {
+			return v, t, fmt.Errorf("fit: %w", err)
+		}
+		if t, err = of.EncodeTexts(ctx, texts); err != nil {
+			return v, t, fmt.Errorf("fit: %w", err)
+		}
+		return v, t, nil
 	}
-	t, err := encode(ctx, texts, blockTexts, m.Tower.TextInputs, m.bareTexts)
-	if err != nil {
-		return fmt.Errorf("fit: %w", err)
+	if layer, prefix := m.layer(); layer != nil {
+		v, t, err := keep(m.Bare())
+		if err != nil {
+			return err
+		}
+		if err := layer.Fit(m.Weights.Under(prefix), v.valid(), t.valid()); err != nil {
+			return fmt.Errorf("fit: %w", err)
+		}
 	}
-	if err := layer.Fit(m.Weights.Under(prefix), v.valid(), t.valid()); err != nil {
-		return fmt.Errorf("fit: %w", err)
+	if head, ok := m.Head.(JointHead); ok {
+		v, t, err := keep(m)
+		if err != nil {
+			return err
+		}
+		if err := head.Fit(m.Weights.Under(headPrefix), v, t); err != nil {
+			return fmt.Errorf("fit: %w", err)
+		}
 	}
 	return nil
+}
+
+// ScoreJointly returns the similarities [A, N] of texts and videos as Bare encodes them, with layer and head as in training: a
+// block of texts and videos is decomposed together, so the score of a pair depends on its block. That is how official
+// evaluators of such methods work; it is transductive. Of a model that NeedsFit does not name it is ScoreBlock.
+func (m *Model) ScoreJointly(ctx context.Context, texts, videos Encoded, block int) (sightline.Matrix, error) {
+	if block < 1 {
+		return sightline.Matrix{}, fmt.Errorf("score jointly: a block of %d", block)
+	}
+	return m.score(ctx, texts, videos, Traits{Texts: block, Videos: block}, m.jointScores)
 }
 
 // Parameters returns the names of the weights that gradients move.
 func (m *Model) Parameters() []string {
 	fixed := map[string]bool{}
+	if head, ok := m.Head.(JointHead); ok {
+		for _, name := range head.Fixed() {
+			fixed[headPrefix+name] = true
+		}
+	}
 	for _, p := range m.Parts {
 		for _, name := range p.Part.Fixed() {
 			fixed[p.prefix()+name] = true
@@ -214,12 +267,17 @@ func (m *Model) Watched() []string {
 	return names
 }
 
-// Kept names the weights whose new values a training step returns after what is watched: the layer's, then the parts' own.
+// Kept names the weights whose new values a training step returns after what is watched: the layer's, the head's, then the parts' own.
 func (m *Model) Kept() []string {
 	var names []string
-	if layer, prefix := m.layer(); layer != nil {
+	if layer, prefix := m.layer(); layer != nil && layer.Trains() {
 		for _, name := range layer.Kept() {
 			names = append(names, prefix+name)
+		}
+	}
+	if head, ok := m.Head.(JointHead); ok {
+		for _, name := range head.Kept() {
+			names = append(names, headPrefix+name)
 		}
 	}
 	for _, p := range m.Parts {

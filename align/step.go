@@ -40,12 +40,12 @@ func (m *Model) Step(batch Batch, masked bool, random *rand.Rand) (Step, error) 
 	draw := func(shapes [][]int) []engine.Array {
 		var noise []engine.Array
 		for _, shape := range shapes {
-			noise = append(noise, uniform(random, shape))
+			noise = append(noise, Uniform(random, shape...))
 		}
 		return noise
 	}
 	if objective, ok := m.Head.(Objective); ok {
-		s.Noise = draw(objective.Noise(len(batch.Videos), bucket(longest), m.Tower.Dim()))
+		s.Noise = draw(objective.Noise(len(batch.Videos), Bucket(longest), m.Tower.Dim()))
 	}
 	for _, p := range m.Parts {
 		var part PartStep
@@ -55,28 +55,33 @@ func (m *Model) Step(batch Batch, masked bool, random *rand.Rand) (Step, error) 
 			}
 		}
 		if regularizer, ok := p.Part.(Regularizer); ok {
-			part.Noise = draw(regularizer.Noise(len(batch.Videos), bucket(longest), m.Tower.Dim()))
+			part.Noise = draw(regularizer.Noise(len(batch.Videos), Bucket(longest), m.Tower.Dim()))
 		}
 		s.Parts = append(s.Parts, part)
 	}
 	if masked {
-		same := make([]float32, 0, len(batch.Videos)*len(batch.Videos))
-		for _, a := range batch.Videos {
-			for _, b := range batch.Videos {
-				if a.ID == b.ID {
-					same = append(same, 1)
-				} else {
-					same = append(same, 0)
-				}
-			}
-		}
-		s.Same = []engine.Array{engine.Floats(same, len(batch.Videos), len(batch.Videos))}
+		s.Same = []engine.Array{SameVideo(batch.Videos)}
 	}
 	return s, nil
 }
 
-// uniform returns numbers in [0, 1) of the given shape, two from each draw.
-func uniform(random *rand.Rand, shape []int) engine.Array {
+// SameVideo returns [B, B], 1 where two places of a batch show one video.
+func SameVideo(videos []Video) engine.Array {
+	same := make([]float32, 0, len(videos)*len(videos))
+	for _, a := range videos {
+		for _, b := range videos {
+			if a.ID == b.ID {
+				same = append(same, 1)
+			} else {
+				same = append(same, 0)
+			}
+		}
+	}
+	return engine.Floats(same, len(videos), len(videos))
+}
+
+// Uniform returns numbers in [0, 1) of the given shape, two from each draw.
+func Uniform(random *rand.Rand, shape ...int) engine.Array {
 	size := 1
 	for _, dim := range shape {
 		size *= dim
@@ -129,8 +134,14 @@ func (m *Model) Loss(vars engine.Vars, like Step, nodes []*Node) []*Node {
 	}
 	tower, head := vars.Under(towerPrefix), vars.Under(headPrefix)
 	frames, sentence := m.Tower.Video(tower, videos), m.Tower.Text(tower, texts)
+	left, right := m.Head.Text(head, sentence), m.Head.Video(head, frames)
+	before := Seen{Frames: frames, Sentence: sentence, Kept: right, Said: left, Scale: contrast.Scale}
+	if residual, ok := m.Tower.(Residual); ok {
+		before.Plain = residual.Plain(videos, texts)
+	}
 	seen := func(i int, p NamedPart) (Seen, engine.Vars) {
-		own := Seen{Frames: frames, Sentence: sentence, Scale: contrast.Scale, Texts: parts[i].Texts}
+		own := before
+		own.Texts = parts[i].Texts
 		own.Read = func(in []*Node) *Node { return m.Tower.Text(tower, in) }
 		return own, vars.Under(p.prefix())
 	}
@@ -140,17 +151,19 @@ func (m *Model) Loss(vars engine.Vars, like Step, nodes []*Node) []*Node {
 			contrast.weigh(weighing.Weights(vars, own))
 		}
 	}
-	left, right := m.Head.Text(head, sentence), m.Head.Video(head, frames)
-	var kept, watched []*Node
-	if layer, prefix := m.layer(); layer != nil {
-		right, left, kept = layer.Joint(vars.Under(prefix), right, left)
-		right.Vectors, left = m.restored(right.Vectors), m.restored(left)
-	}
 	var loss *Node
-	if objective, ok := m.Head.(Objective); ok {
-		loss = objective.Loss(head, contrast, right, left, noise)
-	} else {
-		loss = contrast.Loss(m.Head.Score(head, left, right))
+	var kept, watched []*Node
+	if layer, _ := m.layer(); layer != nil && layer.Trains() {
+		right, left, kept = m.together(vars, right, left)
+	}
+	switch chosen := m.Head.(type) {
+	case JointHead:
+		scores, own := chosen.Joint(head, left, right)
+		loss, kept = contrast.Loss(scores), append(kept, own...)
+	case Objective:
+		loss = chosen.Loss(head, contrast, right, left, noise)
+	default:
+		loss = contrast.Loss(chosen.Score(head, left, right))
 	}
 	if auxiliary, ok := m.Tower.(Auxiliary); ok {
 		if own := auxiliary.Loss(tower, frames, videos, texts); own != nil {

@@ -93,7 +93,7 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, *align.M
 			return Job{}, nil, nil, err
 		}
 	}
-	parts, err := prompted(ctx, config.Parts, setting.Encoders.Texts)
+	parts, err := Parts(ctx, config.Parts, setting.Encoders.Texts)
 	if err != nil {
 		return Job{}, nil, nil, err
 	}
@@ -106,18 +106,25 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, *align.M
 	if err != nil {
 		return Job{}, nil, nil, err
 	}
+	fit := func(ctx context.Context) error {
+		if !model.NeedsFit() {
+			return nil
+		}
+		batch, err := reference(ctx, job.Data)
+		if err != nil {
+			return err
+		}
+		return model.Fit(ctx, batch.Videos, batch.Texts)
+	}
+	if err := fit(ctx); err != nil { // what a layer is trained behind; a resumed run has its own in its state
+		return Job{}, nil, nil, err
+	}
 	job.Validate = func(ctx context.Context) (Validation, error) {
 		if err := model.Settle(ctx); err != nil {
 			return Validation{}, err
 		}
-		if model.NeedsFit() {
-			batch, err := reference(ctx, job.Data)
-			if err != nil {
-				return Validation{}, err
-			}
-			if err := model.Fit(ctx, batch.Videos, batch.Texts); err != nil {
-				return Validation{}, err
-			}
+		if err := fit(ctx); err != nil {
+			return Validation{}, err
 		}
 		return validate(ctx, model, judged)
 	}
@@ -125,8 +132,8 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, *align.M
 	return job, model, records, nil
 }
 
-// prompted returns the chosen parts, with the vectors of their prompts.
-func prompted(ctx context.Context, choices []align.Choice, texts encoder.TextEncoder) ([]align.NamedPart, error) {
+// Parts returns the chosen parts, with the vectors of their prompts.
+func Parts(ctx context.Context, choices []align.Choice, texts encoder.TextEncoder) ([]align.NamedPart, error) {
 	parts, err := align.NewParts(choices)
 	if err != nil {
 		return nil, err
@@ -172,7 +179,7 @@ const vocabularySample = 10_000
 
 func describe(ctx context.Context, role string, c *corpus.Corpus, frames int) DataRecord {
 	return DataRecord{Role: role, Name: c.Name, Hash: c.Hash(), Videos: len(c.Set.Videos), Captions: len(c.Set.Captions),
-		Sampling: corpus.Sampling(frames), Decoder: c.Decoder(ctx)}
+		Sampling: corpus.Uniform(frames).String(), Decoder: c.Decoder(ctx)}
 }
 
 // liveTower starts from the setting's tiny encoder, or from scratch with a vocabulary learned from the texts.
@@ -215,12 +222,12 @@ func pairs(ctx context.Context, c *corpus.Corpus, config Config, setting Setting
 			size = setting.Encoders.Tiny.Config.Side
 		}
 		var err error
-		if data.Frames, err = c.Pictures(ctx, config.Data.Frames, size, setting.progress(c)); err != nil {
+		if data.Frames, err = c.Pictures(ctx, corpus.Uniform(config.Data.Frames), size, setting.progress(c)); err != nil {
 			return Pairs{}, err
 		}
 	} else {
 		var err error
-		if data, err = StoredPairs(ctx, c, setting, config.Data.Frames); err != nil {
+		if data, err = StoredPairs(ctx, c, setting, corpus.Uniform(config.Data.Frames)); err != nil {
 			return Pairs{}, err
 		}
 	}
@@ -240,10 +247,10 @@ func texts(c *corpus.Corpus) Pairs {
 	return data
 }
 
-// StoredPairs returns a split with features of n frames a video and text vectors, from the setting's encoders and store.
-func StoredPairs(ctx context.Context, c *corpus.Corpus, setting Setting, n int) (Pairs, error) {
+// StoredPairs returns a split with features of the frames that a plan takes and text vectors, from the setting's encoders and store.
+func StoredPairs(ctx context.Context, c *corpus.Corpus, setting Setting, plan corpus.Plan) (Pairs, error) {
 	data := texts(c)
-	features, err := c.Encode(ctx, setting.Encoders.Frames, n, setting.Store, setting.progress(c))
+	features, err := c.Encode(ctx, setting.Encoders.Frames, plan, setting.Store, setting.progress(c))
 	if err != nil {
 		return Pairs{}, err
 	}
@@ -312,6 +319,16 @@ func Encode(ctx context.Context, model *align.Model, data Pairs) (videos, texts 
 	}
 	texts, err = model.EncodeTexts(ctx, data.Texts)
 	return videos, texts, err
+}
+
+// ScoreJointly returns the similarities [captions, videos] with layer and head as in training, in blocks of so many captions
+// and videos. It is transductive: see align.Model.ScoreJointly.
+func ScoreJointly(ctx context.Context, model *align.Model, data Pairs, block int) (sightline.Matrix, error) {
+	videos, texts, err := Encode(ctx, model.Bare(), data)
+	if err != nil {
+		return sightline.Matrix{}, err
+	}
+	return model.ScoreJointly(ctx, texts, videos, block)
 }
 
 // scoreBlock is how many videos are encoded at a time: the frames of a live tower need not all be in memory.

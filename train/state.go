@@ -43,6 +43,17 @@ type state struct {
 // Watched holds what a model's parts report: by name, a value a step.
 type Watched map[string][]float64
 
+// Last returns the mean of each scalar over the last tenth of the steps.
+func (w Watched) Last() map[string]float64 {
+	last := map[string]float64{}
+	for name, values := range w {
+		for _, v := range values[len(values)-(len(values)+9)/10:] {
+			last[name] += v / float64((len(values)+9)/10)
+		}
+	}
+	return last
+}
+
 // watch adds what is reported of a step.
 func (s *state) watch(scalars map[string]float64) {
 	if s.Watched == nil && len(scalars) > 0 {

@@ -253,6 +253,7 @@ func drawBatches(ctx context.Context, job Job, step, perEpoch, steps int) <-chan
 		for ; step < steps; step++ {
 			random := rand.New(rand.NewPCG(job.Config.Seed, uint64(step)))
 			batch, err := job.Data.Batch(ctx, step/perEpoch, step%perEpoch*job.Config.Batch, job.Config.Batch, random)
+			batch.Epoch = step / perEpoch
 			var laid align.Step
 			if err == nil {
 				laid, err = job.Model.Step(batch, job.Config.MaskDuplicates, random)

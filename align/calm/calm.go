@@ -48,7 +48,7 @@ type Part struct {
 	Level string  `json:"level"` // one distribution for the mean frame of a "video", or one for each "frame"
 
 	// The loss.
-	Between string  `json:"loss"`   // "vae"; or, without one, "mse", "kl" or "ce" between the distributions themselves
+	Between string  `json:"loss"`   // "vae"; or, without one, "mse", "kl" or "ce" between the distributions themselves; or "none"
 	Alpha   float64 `json:"alpha"`  // weight of the KL divergence from the prior
 	Hidden  []int   `json:"hidden"` // widths of the encoder's layers; the decoder's are these backwards
 	Latent  int     `json:"latent"` // d, width of z
@@ -62,14 +62,16 @@ type Part struct {
 
 // Beyond are options that are not the paper's.
 type Beyond struct {
-	Anneal     int     `json:"anneal"`     // steps in which alpha rises from 0 to its value
-	FreeBits   float64 `json:"free_bits"`  // nats of KL that each latent unit has for nothing (Kingma et al., 2016)
-	Anchors    string  `json:"anchors"`    // "centred": their mean is taken away; "whitened": and they are made orthogonal
-	Symmetric  bool    `json:"symmetric"`  // a second VAE generates the video's distribution from the sentence's, at half the weight each
-	Divergence string  `json:"divergence"` // in place of loss: "skl" (symmetric KL) or "js" (Jensen-Shannon) between the distributions
-	Segments   int     `json:"segments"`   // at level video: stretches of the video, whose distributions the VAE reads side by side, in order
-	Confidence float64 `json:"confidence"` // γ: pairs count (1 − H(S_p)/ln K)^γ in the head's loss, so that vague sentences count less
-	Mix        float64 `json:"mix"`        // λ: share of Σ √(S_p Ŝ_p) in the score
+	Anneal     int     `json:"anneal"`      // steps in which alpha rises from 0 to its value
+	FreeBits   float64 `json:"free_bits"`   // nats of KL that each latent unit has for nothing (Kingma et al., 2016)
+	Anchors    string  `json:"anchors"`     // "centred": their mean is taken away; "whitened": and they are made orthogonal
+	Symmetric  bool    `json:"symmetric"`   // a second VAE generates the video's distribution from the sentence's, at half the weight each
+	Divergence string  `json:"divergence"`  // in place of loss: "skl" (symmetric KL) or "js" (Jensen-Shannon) between the distributions
+	Segments   int     `json:"segments"`    // at level video: stretches of the video, whose distributions the VAE reads side by side, in order
+	Confidence float64 `json:"confidence"`  // γ: pairs count (1 − H(S_p)/ln K)^γ in the head's loss, so that vague sentences count less
+	Preserve   float64 `json:"preserve"`    // weight of the divergence from the distributions that the frozen encoder's vectors have
+	PreserveBy string  `json:"preserve_by"` // over "anchors" (""), or as a control without any: 1 − "cosine" of the vectors themselves
+	Mix        float64 `json:"mix"`         // λ: share of Σ √(S_p Ŝ_p) in the score
 }
 
 // Default returns the part as the paper has it, over the labels written for the rendered world.
@@ -86,6 +88,7 @@ const (
 	normal, zeros, none  = "normal", "zeros", "none"
 	video, frame         = "video", "frame"
 	vae, mse, kl, ce     = "vae", "mse", "kl", "ce"
+	byCosine             = "cosine"
 	skl, js              = "skl", "js"
 	centred, whitened    = "centred", "whitened"
 	anchors, position    = "anchors", "anchor.pos"
@@ -123,7 +126,7 @@ func (p *Part) validate() error {
 	oneOf("choose", p.Choose, first, coverage)
 	oneOf("position", p.Position, normal, zeros, none)
 	oneOf("level", p.Level, video, frame)
-	oneOf("loss", p.Between, vae, mse, kl, ce)
+	oneOf("loss", p.Between, vae, mse, kl, ce, none)
 	require(p.Tau > 0 && p.Tau <= sharpest, "tau is %v, not above 0 and at most %v", p.Tau, sharpest)
 	require(p.Alpha >= 0 && !math.IsInf(p.Alpha, 0), "alpha is %v", p.Alpha)
 	require(p.Latent > 0, "latent is %d", p.Latent)
@@ -135,6 +138,8 @@ func (p *Part) validate() error {
 	oneOf("beyond.divergence", b.Divergence, "", skl, js)
 	require(b.Anneal >= 0, "beyond.anneal is %d", b.Anneal)
 	require(b.FreeBits >= 0, "beyond.free_bits is %v", b.FreeBits)
+	oneOf("beyond.preserve_by", b.PreserveBy, "", anchors, byCosine)
+	require(b.Preserve >= 0, "beyond.preserve is %v", b.Preserve)
 	require(b.Confidence >= 0, "beyond.confidence is %v", b.Confidence)
 	require(b.Mix >= 0 && b.Mix <= 1, "beyond.mix is %v, not in [0, 1]", b.Mix)
 	require(b.Segments >= 0, "beyond.segments is %d", b.Segments)

@@ -1,6 +1,7 @@
 package calm
 
 import (
+	"fmt"
 	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -16,6 +17,7 @@ const (
 	watchEntropy = Name + ".entropy" // of S_p, the mean over the batch, nats
 	watchCosine  = Name + ".cosine"  // of two anchors, the mean over all pairs
 	watchKL      = Name + ".kl"      // L_KL, nats
+	watchMoved   = Name + ".moved"   // how far distributions are from the frozen encoder's, nats
 	watchActive  = Name + ".active"  // latent units whose μ varies over the batch
 )
 
@@ -24,13 +26,17 @@ const activeVariance = 0.01
 
 // Watched names the scalars that every step reports; none when the part is off.
 func (p *Part) Watched() []string {
-	switch {
-	case p.off():
+	if p.off() {
 		return nil
-	case p.loss() == vae:
-		return []string{watchRec, watchEntropy, watchCosine, watchKL, watchActive}
 	}
-	return []string{watchRec, watchEntropy, watchCosine}
+	names := []string{watchRec, watchEntropy, watchCosine}
+	if p.loss() == vae {
+		names = append(names, watchKL, watchActive)
+	}
+	if p.Beyond.Preserve > 0 {
+		names = append(names, watchMoved)
+	}
+	return names
 }
 
 // Noise is what ε is made of: two uniform numbers for each component of each latent vector.
@@ -64,10 +70,15 @@ func (p *Part) Loss(vars engine.Vars, seen align.Seen, noise []*Node) (*Node, []
 	if p.loss() == vae {
 		watched = append(watched, t.kl, t.active)
 	}
+	loss := t.loss
+	if p.Beyond.Preserve > 0 {
+		moved := p.moved(vars, seen)
+		loss, watched = Add(loss, MulScalar(moved, p.Beyond.Preserve)), append(watched, moved)
+	}
 	if p.Beyond.Anneal > 0 {
 		watched = append(watched, AddScalar(vars.Get(count), 1))
 	}
-	return t.loss, watched
+	return loss, watched
 }
 
 // terms are the parts of the loss.
@@ -143,6 +154,8 @@ func (p *Part) between(logS, logV, weight *Node) *Node {
 	weight = Reshape(weight, -1)
 	divergence := func(a, logA, logB *Node) *Node { return ReduceSum(Mul(a, Sub(logA, logB)), -1) } // KL(A‖B)
 	switch p.loss() {
+	case none:
+		return ScalarZero(s.Graph(), s.DType())
 	case mse:
 		return mean(ReduceMean(Mul(Sub(s, v), Sub(s, v)), -1), weight)
 	case ce:
@@ -154,6 +167,29 @@ func (p *Part) between(logS, logV, weight *Node) *Node {
 		return MulScalar(mean(Add(divergence(s, logS, middle), divergence(v, logV, middle)), weight), 0.5)
 	}
 	return mean(divergence(s, logS, logV), weight)
+}
+
+// moved is how far training has moved videos and sentences from where the frozen encoder has them: KL(P₀‖P) of their
+// distributions over the anchors before and after the tower, half for each side. What an anchor is does not move. With
+// preserve_by "cosine" it is 1 − cos of the vectors themselves, the control that has no anchors.
+func (p *Part) moved(vars engine.Vars, seen align.Seen) *Node {
+	plain := seen.Plain
+	if plain.Sentence == nil {
+		panic(fmt.Errorf("%s: beyond.preserve needs a tower that starts from stored vectors of one width", Name))
+	}
+	meanOf := func(frames align.Frames) *Node {
+		return Squeeze(Dot(align.Stretches(frames.Mask, 1), frames.Vectors).General([]int{2}, []int{0}, []int{1}, []int{0}), 1)
+	}
+	away := func(before, now *Node) *Node {
+		if p.Beyond.PreserveBy == byCosine {
+			cosines := ReduceSum(Mul(transformer.Normalize(before), transformer.Normalize(now)), -1)
+			return ReduceAllMean(OneMinus(cosines))
+		}
+		points := vars.Get(anchors)
+		logBefore, logNow := p.over(points, before), p.over(points, now)
+		return ReduceAllMean(ReduceSum(Mul(Exp(logBefore), Sub(logBefore, logNow)), -1))
+	}
+	return MulScalar(Add(away(meanOf(plain.Frames), meanOf(seen.Frames)), away(plain.Sentence, seen.Sentence)), 0.5)
 }
 
 // mean averages x [R] over the rows that are there.

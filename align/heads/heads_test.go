@@ -13,7 +13,10 @@ func TestEveryHeadWithEveryPart(t *testing.T) {
 	say := map[string]map[string]any{"calm": {"anchors": 12, "hidden": []int{8}, "latent": 4, "beyond": map[string]any{"mix": 0.3}}}
 	choices := [][]align.Choice{nil}
 	for _, part := range align.KnownParts() {
-		choices = append(choices, []align.Choice{{Kind: part}}, []align.Choice{{Kind: part, Options: say[part]}})
+		choices = append(choices, []align.Choice{{Kind: part}})
+		if say[part] != nil {
+			choices = append(choices, []align.Choice{{Kind: part, Options: say[part]}})
+		}
 	}
 	for _, name := range align.Heads() {
 		for _, choice := range choices {

@@ -171,7 +171,7 @@ func (s *series) close() {
 
 // saveModel writes the bundle of a run, in place of one that an earlier, interrupted attempt left.
 func saveModel(dir string, config train.Config, m *align.Model, encoders train.Encoders) error {
-	space := sightline.Space{Sampling: corpus.Sampling(config.Data.Frames)}
+	space := sightline.Space{Sampling: corpus.Uniform(config.Data.Frames).String()}
 	if encoders.Frames != nil {
 		space.Video, space.Text, space.Preprocess = encoders.Frames.ID(), encoders.Texts.ID(), encoders.Frames.Preprocess()
 	}
