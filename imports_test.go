@@ -57,7 +57,7 @@ var layers = map[string][]string{
 	"align/qacln":     {".", "align/locate", "encoder", "engine"},
 	"caption":         {".", "align", "encoder", "engine"},
 	"corpus":          {".", "dataset", "video", "encoder", "feature", "metric"},
-	"train":           {".", "align", "caption", "corpus", "dataset", "metric", "feature", "encoder", "engine"},
+	"train":           {".", "align", "moment", "caption", "corpus", "dataset", "metric", "feature", "encoder", "engine"},
 	"search":          {".", "index", "align", "encoder", "feature"},
 	"library":         {".", "index", "encoder", "feature", "video"},
 	"serve":           {".", "library", "search", "feature", "video"},

@@ -14,6 +14,7 @@ import (
 
 	"sightline"
 	"sightline/align"
+	"sightline/align/locate"
 )
 
 // Config is a run as written in its YAML file. Every choice is separate (tower, head, optimiser, data), so an ablation
@@ -21,6 +22,7 @@ import (
 type Config struct {
 	Name string `yaml:"name" json:"name"`
 	Seed uint64 `yaml:"seed" json:"seed"`
+	Task string `yaml:"task,omitempty" json:"task,omitempty"` // what is learned: Retrieval or Moments; run files may write retrieval
 
 	Data           DataConfig      `yaml:"data" json:"data"`
 	Encoder        string          `yaml:"encoder" json:"encoder"` // "tiny", "clip" or a folder; where a live tower starts from, "" for scratch
@@ -31,13 +33,23 @@ type Config struct {
 	Epochs         int             `yaml:"epochs" json:"epochs"`
 	Batch          int             `yaml:"batch" json:"batch"` // pairs a step
 	Optimizer      OptimizerConfig `yaml:"optimizer" json:"optimizer"`
+
+	Moments *locate.Config `yaml:"moments,omitempty" json:"moments,omitempty"` // of the task moments, and nil elsewhere
 }
+
+// The tasks.
+const (
+	Retrieval = ""        // to compare videos with sentences: tower, head and parts
+	Moments   = "moments" // to find the stretch of a video that a sentence speaks of: what stands under moments
+)
 
 // DataConfig names the training and validation splits: pair files, or splits of the rendered world (see package corpus).
 type DataConfig struct {
 	Train  string `yaml:"train" json:"train"`
 	Val    string `yaml:"val" json:"val"`
 	Frames int    `yaml:"frames" json:"frames"` // uniformly sampled frames a video
+
+	Rate float64 `yaml:"rate,omitempty" json:"rate,omitempty"` // of moments: frames a second; an archive is searched at its own
 }
 
 // TowerConfig says what is trained below the head.
@@ -84,7 +96,7 @@ const (
 // Defaults returns the values that a run file may leave out: AdamW with CLIP's betas, ten percent warm-up, clipping at 1.
 func Defaults() Config {
 	return Config{
-		Data:  DataConfig{Frames: 8},
+		Data:  DataConfig{Frames: 8, Rate: 1},
 		Tower: TowerConfig{Kind: "stored", Hidden: 256, Joint: 256},
 		Head:  align.Choice{Kind: "meanpool"}, Encoder: "tiny",
 		Epochs: 30, Batch: 64,
@@ -113,6 +125,16 @@ func ParseConfig(text []byte) (Config, error) {
 	if err := decoder.Decode(&config); err != nil && !errors.Is(err, io.EOF) {
 		return Config{}, err
 	}
+	if config.Task == "retrieval" {
+		config.Task = Retrieval
+	}
+	if config.Task == Moments && config.Moments == nil { // as QACLN is published
+		published, err := locate.Default("qacln")
+		if err != nil {
+			return Config{}, err
+		}
+		config.Moments = &published
+	}
 	return config, config.Check()
 }
 
@@ -129,6 +151,10 @@ func (c Config) Check() error {
 	require(c.Data.Val != "", "data.val is empty: the best checkpoint is chosen on a validation split")
 	require(c.Data.Val == "" || c.Data.Val != c.Data.Train, "data.val is data.train")
 	require(c.Data.Frames > 0, "data.frames is %d", c.Data.Frames)
+	require(c.Data.Rate > 0, "data.rate is %v frames a second", c.Data.Rate)
+	require(c.Task == Retrieval || c.Task == Moments, "task is %q, not retrieval or moments", c.Task)
+	require((c.Task == Moments) == (c.Moments != nil), "the sizes under moments go with task: moments")
+	require(c.Task == Retrieval || c.Tower.Kind == "stored", "the task %s is learned on stored features (tower.kind: stored)", c.Task)
 	require(c.Tower.Kind == "stored" || c.Tower.Kind == "live", "tower.kind is %q, not stored or live", c.Tower.Kind)
 	require(c.Tower.Hidden >= 0, "tower.hidden is %d", c.Tower.Hidden)
 	require(c.Tower.Words >= 0, "tower.words is %v", c.Tower.Words)

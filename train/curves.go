@@ -34,15 +34,20 @@ func (r Record) draw(path string) error {
 	}
 
 	recalls := plot.New()
+	names, of := []string{"R@1", "R@5", "R@10"}, func(v Validation) []float64 { return v.TextToVideo[:] }
 	recalls.Title.Text = "validation, text to video"
+	if r.Best.Moments != nil {
+		recalls.Title.Text = "validation, moments of all videos"
+		names, of = []string{"R@1, IoU 0.5", "R@1, IoU 0.7", "R@10, IoU 0.5", "R@10, IoU 0.7"}, func(v Validation) []float64 { return v.Moments[:] }
+	}
 	recalls.X.Label.Text = "epoch"
 	recalls.Y.Label.Text = "recall %"
 	recalls.Y.Min, recalls.Y.Max = 0, 100
 	losses.Legend.Top = true
-	for k, name := range []string{"R@1", "R@5", "R@10"} {
+	for k, name := range names {
 		line := make(plotter.XYs, len(r.Validations))
 		for i, v := range r.Validations {
-			line[i] = plotter.XY{X: float64(v.Epoch), Y: v.TextToVideo[k]}
+			line[i] = plotter.XY{X: float64(v.Epoch), Y: of(v)[k]}
 		}
 		if err := addLine(recalls, line, plotting.Colors[1+k], name); err != nil {
 			return err

@@ -64,7 +64,7 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, *align.M
 	}
 
 	var tower align.Tower
-	records := []DataRecord{describe(ctx, "val", val, config.Data.Frames)}
+	records := []DataRecord{describe(ctx, "val", val, corpus.Uniform(config.Data.Frames))}
 	if n, seed, ok := corpus.Stills(config.Data.Train); ok {
 		if config.Tower.Kind != "live" {
 			return Job{}, nil, nil, &sightline.Error{Kind: sightline.Usage, What: "train", Err: fmt.Errorf("stills train a live tower, not %q", config.Tower.Kind)}
@@ -82,7 +82,7 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, *align.M
 		if err != nil {
 			return Job{}, nil, nil, err
 		}
-		records = append(records, describe(ctx, "train", train, config.Data.Frames))
+		records = append(records, describe(ctx, "train", train, corpus.Uniform(config.Data.Frames)))
 		if config.Tower.Kind == "live" {
 			tower = liveTower(config, setting, train.Set.Texts())
 		} else {
@@ -177,9 +177,9 @@ const referenceEpoch = 1 << 30
 // vocabularySample is how many stills a vocabulary is learned from.
 const vocabularySample = 10_000
 
-func describe(ctx context.Context, role string, c *corpus.Corpus, frames int) DataRecord {
+func describe(ctx context.Context, role string, c *corpus.Corpus, plan corpus.Plan) DataRecord {
 	return DataRecord{Role: role, Name: c.Name, Hash: c.Hash(), Videos: len(c.Set.Videos), Captions: len(c.Set.Captions),
-		Sampling: corpus.Uniform(frames).String(), Decoder: c.Decoder(ctx)}
+		Sampling: plan.String(), Decoder: c.Decoder(ctx)}
 }
 
 // liveTower starts from the setting's tiny encoder, or from scratch with a vocabulary learned from the texts.

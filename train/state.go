@@ -87,19 +87,34 @@ type Validation struct {
 	Epoch       int     `json:"epoch"` // from 1
 	TextToVideo Recalls `json:"text_to_video"`
 	VideoToText Recalls `json:"video_to_text"`
+
+	Moments *MomentRecalls `json:"moments,omitempty"` // of runs that learn to find moments, in place of the two above
 }
 
 // Recalls are R@1, R@5 and R@10 in percent.
 type Recalls [3]float64
 
 // Score is what the best checkpoint is chosen by: the sum of all six recalls, "Rsum", which is steadier on a small split
-// than R@1 alone.
+// than R@1 alone; of moments the sum of all four.
 func (v Validation) Score() float64 {
 	var sum float64
+	if v.Moments != nil {
+		for _, recall := range v.Moments {
+			sum += recall
+		}
+	}
 	for i := range v.TextToVideo {
 		sum += v.TextToVideo[i] + v.VideoToText[i]
 	}
 	return sum
+}
+
+// String says how good in one figure, for a progress note.
+func (v Validation) String() string {
+	if v.Moments != nil {
+		return fmt.Sprintf("R@1, IoU 0.5: %.1f", v.Moments[0])
+	}
+	return fmt.Sprintf("R@1 %.1f", v.TextToVideo[0])
 }
 
 // best returns the validation with the highest score, the earliest of equals; nil when there is none.
