@@ -13,6 +13,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"sightline"
+	"sightline/align"
 	"sightline/engine"
 	"sightline/engine/enginetest"
 	"sightline/feature/npy"
@@ -113,6 +114,33 @@ func TestWarn(t *testing.T) {
 	quiet[watchKL] = make([]float64, 100)
 	if got := rising.Warn(nil, quiet); got != nil {
 		t.Errorf("while alpha rises: %v", got)
+	}
+}
+
+// A sentence on an anchor counts in full, one between all anchors hardly at all.
+func TestConfidence(t *testing.T) {
+	const k = 4
+	p := Default()
+	p.Beyond.Confidence = 2
+	weights, eye := engine.NewWeights(), make([]float32, k*k)
+	for i := range k {
+		eye[i*k+i] = 1
+	}
+	weights.Set(anchors, eye, k, k)
+	program, err := enginetest.Open(t).Compile(weights, func(vars engine.Vars, in []*Node) []*Node {
+		return []*Node{p.Weights(vars, align.Seen{Sentence: in[0]})}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := program.Run(engine.Floats([]float32{0, 3, 0, 0 /**/, 1, 1, 1, 1 /**/, 1, 1, 0, 0}, 3, k))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []float64{1, 1e-6, 0.25} { // between two of four: (1 − ln 2/ln 4)²
+		if got := float64(engine.Values(out[0])[i]); math.Abs(got-want) > 1e-4 {
+			t.Errorf("sentence %d counts %v, want %v", i, got, want)
+		}
 	}
 }
 
