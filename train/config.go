@@ -21,6 +21,7 @@ import (
 type Config struct {
 	Name string `yaml:"name" json:"name"`
 	Seed uint64 `yaml:"seed" json:"seed"`
+	Task string `yaml:"task,omitempty" json:"task,omitempty"` // what is learned: Retrieval or Captions; run files may write retrieval
 
 	Data           DataConfig      `yaml:"data" json:"data"`
 	Encoder        string          `yaml:"encoder" json:"encoder"` // "tiny", "clip" or a folder; where a live tower starts from, "" for scratch
@@ -31,7 +32,15 @@ type Config struct {
 	Epochs         int             `yaml:"epochs" json:"epochs"`
 	Batch          int             `yaml:"batch" json:"batch"` // pairs a step
 	Optimizer      OptimizerConfig `yaml:"optimizer" json:"optimizer"`
+
+	Caption *CaptionConfig `yaml:"caption,omitempty" json:"caption,omitempty"` // of the task caption, and nil elsewhere
 }
+
+// The tasks.
+const (
+	Retrieval = ""        // to compare videos with sentences: tower and head
+	Captions  = "caption" // to write sentences: the sizes under caption
+)
 
 // DataConfig names the training and validation splits: pair files, or splits of the rendered world (see package corpus).
 type DataConfig struct {
@@ -108,10 +117,22 @@ func ReadConfig(path string) (Config, error) {
 // ParseConfig reads YAML over the Defaults and checks it.
 func ParseConfig(text []byte) (Config, error) {
 	config := Defaults()
+	var asked struct {
+		Task string `yaml:"task"`
+	}
+	if err := yaml.Unmarshal(text, &asked); err != nil {
+		return Config{}, err
+	}
+	if asked.Task == Captions {
+		config.Caption = defaultCaption()
+	}
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&config); err != nil && !errors.Is(err, io.EOF) {
 		return Config{}, err
+	}
+	if config.Task == "retrieval" {
+		config.Task = Retrieval
 	}
 	return config, config.Check()
 }
@@ -133,7 +154,8 @@ func (c Config) Check() error {
 	require(c.Tower.Hidden >= 0, "tower.hidden is %d", c.Tower.Hidden)
 	require(c.Tower.Words >= 0, "tower.words is %v", c.Tower.Words)
 	require(c.Epochs > 0, "epochs is %d", c.Epochs)
-	require(c.Batch > 1, "batch is %d: a contrastive loss needs at least 2 pairs", c.Batch)
+	require(c.Batch > 0, "batch is %d", c.Batch)
+	c.checkTask(require)
 	require(c.Optimizer.Kind == adamW || c.Optimizer.Kind == bertAdam, "optimizer.kind is %q, not %s or %s", c.Optimizer.Kind, adamW, bertAdam)
 	require(schedules[c.Optimizer.Schedule] != nil, "optimizer.schedule is %q, none of %s", c.Optimizer.Schedule, strings.Join(slices.Sorted(maps.Keys(schedules)), ", "))
 	require(c.Optimizer.ClipEach == 0 || c.Optimizer.Kind == bertAdam, "optimizer.clip_each is for bertadam")
@@ -149,6 +171,21 @@ func (c Config) Check() error {
 		return errors.New(strings.Join(wrong, "; "))
 	}
 	return nil
+}
+
+// checkTask requires what the task of a run needs, and nothing of another task's.
+func (c Config) checkTask(require func(ok bool, format string, args ...any)) {
+	switch c.Task {
+	case Retrieval:
+		require(c.Batch != 1, "batch is 1: a contrastive loss needs at least 2 pairs")
+		require(c.Caption == nil, "caption is for task: caption")
+	case Captions:
+		require(c.Tower.Kind == "stored", "captions are written from stored features; tower.kind is %q", c.Tower.Kind)
+		require(len(c.Parts) == 0, "parts go with task: retrieval")
+		c.Caption.check(c.Data.Frames, require)
+	default:
+		require(false, "task is %q, not retrieval or caption", c.Task)
+	}
 }
 
 // Equal tells whether two configs are the same run.

@@ -11,7 +11,7 @@ import (
 	"sightline/internal/plotting"
 )
 
-// draw writes the loss by step and the validation recalls by epoch side by side as a PNG.
+// draw writes the loss by step and the validation's measures by epoch side by side as a PNG.
 func (r Record) draw(path string) error {
 	losses := plot.New()
 	losses.Title.Text = "training loss"
@@ -33,23 +33,37 @@ func (r Record) draw(path string) error {
 		return err
 	}
 
-	recalls := plot.New()
-	recalls.Title.Text = "validation, text to video"
-	recalls.X.Label.Text = "epoch"
-	recalls.Y.Label.Text = "recall %"
-	recalls.Y.Min, recalls.Y.Max = 0, 100
 	losses.Legend.Top = true
-	for k, name := range []string{"R@1", "R@5", "R@10"} {
+
+	measures := plot.New()
+	measures.X.Label.Text = "epoch"
+	var names []string
+	value := func(v Validation, k int) float64 { return v.TextToVideo[k] }
+	if r.Config.Task == Captions {
+		measures.Title.Text = "validation, captions"
+		measures.Y.Label.Text = "×100"
+		measures.Y.Min = 0
+		names = []string{"BLEU-4", "ROUGE-L", "CIDEr"}
+		value = func(v Validation, k int) float64 {
+			return [...]float64{v.Captions.BLEU4, v.Captions.ROUGEL, v.Captions.CIDEr}[k]
+		}
+	} else {
+		measures.Title.Text = "validation, text to video"
+		measures.Y.Label.Text = "recall %"
+		measures.Y.Min, measures.Y.Max = 0, 100
+		names = []string{"R@1", "R@5", "R@10"}
+	}
+	for k, name := range names {
 		line := make(plotter.XYs, len(r.Validations))
 		for i, v := range r.Validations {
-			line[i] = plotter.XY{X: float64(v.Epoch), Y: v.TextToVideo[k]}
+			line[i] = plotter.XY{X: float64(v.Epoch), Y: value(v, k)}
 		}
-		if err := addLine(recalls, line, plotting.Colors[1+k], name); err != nil {
+		if err := addLine(measures, line, plotting.Colors[1+k], name); err != nil {
 			return err
 		}
 	}
 
-	return plotting.Save(path, 10*vg.Inch, 4*vg.Inch, losses, recalls)
+	return plotting.Save(path, 10*vg.Inch, 4*vg.Inch, losses, measures)
 }
 
 // addLine draws one line, with a legend entry if it has a name.

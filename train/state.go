@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -59,20 +60,24 @@ func (s *state) watch(scalars map[string]float64) {
 	}
 }
 
-// Validation is how good a model is on the validation split.
+// Validation is how good a model is on the validation split: its recalls, or its captions' measures.
 type Validation struct {
 	Step        int     `json:"step"`
 	Epoch       int     `json:"epoch"` // from 1
-	TextToVideo Recalls `json:"text_to_video"`
-	VideoToText Recalls `json:"video_to_text"`
+	TextToVideo Recalls `json:"text_to_video,omitzero"`
+	VideoToText Recalls `json:"video_to_text,omitzero"`
+	Captions    Written `json:"captions,omitzero"`
 }
 
 // Recalls are R@1, R@5 and R@10 in percent.
 type Recalls [3]float64
 
 // Score is what the best checkpoint is chosen by: the sum of all six recalls, "Rsum", which is steadier on a small split
-// than R@1 alone.
+// than R@1 alone; or the captions' CIDEr.
 func (v Validation) Score() float64 {
+	if v.Captions != (Written{}) {
+		return v.Captions.CIDEr
+	}
 	var sum float64
 	for i := range v.TextToVideo {
 		sum += v.TextToVideo[i] + v.VideoToText[i]
@@ -80,12 +85,22 @@ func (v Validation) Score() float64 {
 	return sum
 }
 
-// best returns the validation with the highest score, the earliest of equals; nil when there is none.
+// Headline names the measure that people know best.
+func (v Validation) Headline() string {
+	if v.Captions != (Written{}) {
+		return fmt.Sprintf("CIDEr %.1f", v.Captions.CIDEr)
+	}
+	return fmt.Sprintf("R@1 %.1f", v.TextToVideo[0])
+}
+
+// best returns the validation with the highest score, of equals that with the lowest loss, of these the earliest; nil when
+// there is none.
 func (s *state) best() *Validation {
 	var best *Validation
 	for i := range s.Validations {
-		if best == nil || s.Validations[i].Score() > best.Score() {
-			best = &s.Validations[i]
+		v := &s.Validations[i]
+		if best == nil || cmp.Or(cmp.Compare(v.Score(), best.Score()), cmp.Compare(best.Captions.Loss, v.Captions.Loss)) > 0 {
+			best = v
 		}
 	}
 	return best
