@@ -23,6 +23,7 @@ var layers = map[string][]string{
 	"internal/golden": {".", "feature/npy"},
 
 	"metric":      {"."},
+	"moment":      {"."},
 	"feature/npy": {"."},
 	"engine":      {"."},
 	"video":       {"."},
@@ -44,6 +45,10 @@ var layers = map[string][]string{
 	"align":         {".", "encoder", "engine"},
 	// What makes every head known.
 	"align/heads": {".", "align"},
+	// EMCL-Net is EMCL's layer behind seqTransf.
+	"align/emclnet": {".", "align/emcl", "align/seqtransf", "encoder", "engine"},
+	// Its videos are pooled by X-Pool.
+	"align/tmass": {".", "align", "encoder", "engine"},
 	// Published checkpoints become heads.
 	"align/checkpoint": {".", "align", "engine"},
 	// Methods of finding moments stand on their shared encoders, and ReLoCLNet on XML.
@@ -52,7 +57,7 @@ var layers = map[string][]string{
 	"align/qacln":     {".", "align/locate", "encoder", "engine"},
 	"caption":         {".", "align", "encoder", "engine"},
 	"corpus":          {".", "dataset", "video", "encoder", "feature", "metric"},
-	"train":           {".", "align", "caption", "corpus", "dataset", "metric", "feature", "encoder", "engine"},
+	"train":           {".", "align", "moment", "caption", "corpus", "dataset", "metric", "feature", "encoder", "engine"},
 	"search":          {".", "index", "align", "encoder", "feature"},
 	"library":         {".", "index", "encoder", "feature", "video"},
 	"serve":           {".", "library", "search", "feature", "video"},

@@ -64,6 +64,18 @@ type Tower interface {
 	Text(vars engine.Vars, inputs []*Node) *Node // [B, D], not normalised
 }
 
+// Features are vectors of B pairs before a tower has changed them: frames [B, T, D] and sentences [B, D]. The zero value means
+// that there are none of the tower's width.
+type Features struct {
+	Frames   Frames
+	Sentence *Node
+}
+
+// Residual is a Tower that starts as the identity, so that what it makes can be compared with what it was given.
+type Residual interface {
+	Plain(videos, texts []*Node) Features
+}
+
 // Auxiliary is a Tower with a loss of its own that is added to the head's while it trains; nil when it has none today.
 type Auxiliary interface {
 	Loss(vars engine.Vars, frames Frames, videos, texts []*Node) *Node
@@ -104,4 +116,18 @@ type Objective interface {
 	Noise(pairs, rows, dim int) [][]int
 	// Loss is the loss of B matched videos and sentences [B, D].
 	Loss(vars engine.Vars, contrast Contrast, videos Frames, sentence *Node, noise []*Node) *Node
+}
+
+// JointHead is a Head that scores a training batch jointly, so that vectors may look at each other, and alone by what was
+// fitted. Its Score is the latter, like every head's; before Fit it scores as if nothing were fitted.
+type JointHead interface {
+	Head
+	// Fixed returns the names of the parameters that no gradient moves.
+	Fixed() []string
+	// Joint returns the similarities [A, N] of a batch, not scaled, and new values of what Kept names.
+	Joint(vars engine.Vars, texts *Node, videos Frames) (scores *Node, kept []*Node)
+	// Kept names the parameters that a training step changes without a gradient; they are among Fixed.
+	Kept() []string
+	// Fit prepares Score from a reference set: what the head keeps of videos and texts, taken without pairing.
+	Fit(weights *engine.Weights, videos, texts Encoded) error
 }

@@ -1,6 +1,7 @@
 package align
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ const (
 //
 //	1  config.json, model.safetensors, optionally encoder/; head is a name, or a mapping with the head's options
 //	   parts is a list of such; absent where there are none
+//	   a part may have a folder of its name with files of its own
 const BundleVersion = 1
 
 // Bundle describes a model at rest: a folder with config.json, model.safetensors and, where the encoder was trained with
@@ -43,6 +45,15 @@ type Bundle struct {
 
 	// OwnEncoder tells that the folder holds the encoder under encoder/.
 	OwnEncoder bool `json:"own_encoder"`
+}
+
+// Filed is a Part that keeps files of its own in a bundle, in a folder of its name.
+type Filed interface {
+	Part
+	// Files returns their contents by name.
+	Files() map[string][]byte
+	// ReadFiles takes them from such a folder.
+	ReadFiles(folder string) error
 }
 
 // Accepts returns nil when the model was trained on vectors of these encoders, and else an error that names both.
@@ -89,10 +100,32 @@ func Save(dir, name string, head Choice, parts []Choice, m *Model, space sightli
 		return fail(fmt.Errorf("no way to store a tower of type %T", tower))
 	}
 	b.Space.Head = sightline.ModelID{Name: head.Kind, Hash: weights.Hash()}
+	for _, p := range m.Parts {
+		if filed, ok := p.Part.(Filed); ok {
+			if err := writeFiles(filepath.Join(dir, p.Name), filed.Files()); err != nil {
+				return fail(err)
+			}
+		}
+	}
 	if err := Store(dir, weights, b); err != nil {
 		return fail(err)
 	}
 	return b, nil
+}
+
+func writeFiles(dir string, files map[string][]byte) error {
+	if len(files) == 0 {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	for name, content := range files {
+		if err := atomicfile.Write(filepath.Join(dir, name), content); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Vacant makes a folder for a bundle. A folder that holds one already is an error.
@@ -142,7 +175,8 @@ func ReadSaid(dir, kind string, newest int, target any) error {
 		return fmt.Errorf("%s: %w", bundleFile, err)
 	}
 	if said.Kind != kind {
-		return fmt.Errorf("%s: a model of kind %q, not %q", bundleFile, said.Kind, kind)
+		of := func(kind string) string { return cmp.Or(kind, "videos") }
+		return fmt.Errorf("%s: a model of %s, not of %s", bundleFile, of(said.Kind), of(kind))
 	}
 	if said.Version < 1 || said.Version > newest {
 		return fmt.Errorf("%s: version %d; this program reads up to %d", bundleFile, said.Version, newest)
@@ -188,6 +222,13 @@ func Open(e *engine.Engine, dir string) (*Model, Bundle, error) {
 	parts, err := NewParts(b.Parts)
 	if err != nil {
 		return fail(err)
+	}
+	for _, p := range parts {
+		if filed, ok := p.Part.(Filed); ok {
+			if err := filed.ReadFiles(filepath.Join(dir, p.Name)); err != nil {
+				return fail(fmt.Errorf("part %s: %w", p.Name, err))
+			}
+		}
 	}
 	weights, err := StoredWeights(dir, b.Space.Head.Hash)
 	if err != nil {

@@ -24,7 +24,8 @@ type Choice struct {
 }
 
 // Register makes a head known to run configs and bundles under its name. The function returns the head with its defaults;
-// one that takes options returns a pointer to a struct with json tags. Packages of heads call it when they are imported.
+// one that takes options returns a pointer to a struct with json tags, whose method Check() error, if it has one, refuses
+// values that make no sense. Packages of heads call it when they are imported.
 func Register(name string, head func() Head) { heads[name] = head }
 
 // RegisterPart makes a part known as Register does a head.
@@ -37,6 +38,9 @@ var (
 
 // Heads returns the names of the heads that this program knows.
 func Heads() []string { return slices.Sorted(maps.Keys(heads)) }
+
+// KnownParts returns the names of the parts that this program knows.
+func KnownParts() []string { return slices.Sorted(maps.Keys(parts)) }
 
 // NewHead returns a new head as configured. A name or an option that is not known is an error.
 func NewHead(c Choice) (Head, error) { return Chosen("head", heads, c) }
@@ -71,7 +75,7 @@ func Chosen[T any](what string, known map[string]func() T, c Choice) (T, error) 
 	}
 	thing := fresh()
 	if len(c.Options) == 0 {
-		return thing, nil
+		return thing, nil // defaults make sense
 	}
 	text, err := json.Marshal(c.Options)
 	if err != nil {
@@ -81,6 +85,11 @@ func Chosen[T any](what string, known map[string]func() T, c Choice) (T, error) 
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&thing); err != nil {
 		return fail(fmt.Errorf("options %s: %w", text, err))
+	}
+	if checked, ok := any(thing).(interface{ Check() error }); ok {
+		if err := checked.Check(); err != nil {
+			return fail(fmt.Errorf("options %s: %w", text, err))
+		}
 	}
 	return thing, nil
 }

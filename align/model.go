@@ -29,8 +29,9 @@ type Model struct {
 	Weights *engine.Weights
 	Engine  *engine.Engine
 
-	videos, texts, recall, score *engine.Program
-	bareVideos, bareTexts        *engine.Program // without the layer among the parts
+	videos, texts, recall, scores *engine.Program
+	bareVideos, bareTexts         *engine.Program // without the layer among the parts
+	jointScores                   *engine.Program // with layer and head as in training
 }
 
 // New returns a model with fresh parameters drawn from the seed. Untrained, over a Stored tower of equal widths and a
@@ -46,6 +47,11 @@ func New(e *engine.Engine, tower Tower, head Head, seed uint64, parts ...NamedPa
 	head.Init(part, tower.Dim(), random)
 	weights.Merge(headPrefix, part)
 	for _, p := range parts {
+		if checked, ok := p.Part.(Checked); ok {
+			if err := checked.Check(tower.Dim()); err != nil {
+				return nil, fmt.Errorf("new model: part %s: %w", p.Name, err)
+			}
+		}
 		part := engine.NewWeights()
 		p.Part.Init(part, tower.Dim(), random)
 		weights.Merge(p.prefix(), part)
@@ -60,14 +66,17 @@ const initialLogitScale = 2.659260036932778
 // With returns a model over given weights.
 func With(e *engine.Engine, tower Tower, head Head, weights *engine.Weights, parts ...NamedPart) (*Model, error) {
 	m := &Model{Tower: tower, Head: head, Parts: parts, Weights: weights, Engine: e}
-	layers := 0
+	layers, scorers := 0, 0
 	for _, p := range parts {
 		if _, ok := p.Part.(Layer); ok {
 			layers++
 		}
+		if scorer, ok := p.Part.(Scorer); ok && scorer.Share() > 0 {
+			scorers++
+		}
 	}
-	if layers > 1 {
-		return nil, errors.New("new model: it takes one layer at most among its parts")
+	if layers > 1 || scorers > 1 {
+		return nil, errors.New("new model: among its parts it takes one layer at most, and one that has a say in the scores")
 	}
 	video := func(vars engine.Vars, in []*Node) Frames {
 		return head.Video(vars.Under(headPrefix), tower.Video(vars.Under(towerPrefix), in))
@@ -81,9 +90,19 @@ func With(e *engine.Engine, tower Tower, head Head, weights *engine.Weights, par
 	}{
 		{&m.videos, func(vars engine.Vars, in []*Node) []*Node {
 			kept := video(vars, in)
-			return []*Node{m.alone(vars, kept.Vectors), kept.Mask}
+			out := []*Node{m.alone(vars, kept.Vectors), kept.Mask}
+			if scorer, prefix := m.scorer(); scorer != nil {
+				out = append(out, scorer.VideoView(vars.Under(prefix), tower.Video(vars.Under(towerPrefix), in)))
+			}
+			return out
 		}},
-		{&m.texts, func(vars engine.Vars, in []*Node) []*Node { return []*Node{m.alone(vars, text(vars, in))} }},
+		{&m.texts, func(vars engine.Vars, in []*Node) []*Node {
+			out := []*Node{m.alone(vars, text(vars, in))}
+			if scorer, prefix := m.scorer(); scorer != nil {
+				out = append(out, scorer.TextView(vars.Under(prefix), tower.Text(vars.Under(towerPrefix), in)))
+			}
+			return out
+		}},
 		{&m.bareVideos, func(vars engine.Vars, in []*Node) []*Node {
 			kept := video(vars, in)
 			return []*Node{kept.Vectors, kept.Mask}
@@ -92,8 +111,17 @@ func With(e *engine.Engine, tower Tower, head Head, weights *engine.Weights, par
 		{&m.recall, func(vars engine.Vars, in []*Node) []*Node {
 			return []*Node{head.Recall(vars.Under(headPrefix), Frames{Vectors: in[0], Mask: in[1]})}
 		}},
-		{&m.score, func(vars engine.Vars, in []*Node) []*Node {
-			return []*Node{head.Score(vars.Under(headPrefix), in[0], Frames{Vectors: in[1], Mask: in[2]})}
+		{&m.scores, func(vars engine.Vars, in []*Node) []*Node {
+			scores := head.Score(vars.Under(headPrefix), in[0], Frames{Vectors: in[1], Mask: in[2]})
+			return []*Node{m.mixed(scores, in[3:])}
+		}},
+		{&m.jointScores, func(vars engine.Vars, in []*Node) []*Node {
+			videos, texts, _ := m.together(vars, Frames{Vectors: in[1], Mask: in[2]}, in[0])
+			if joint, ok := head.(JointHead); ok {
+				scores, _ := joint.Joint(vars.Under(headPrefix), texts, videos)
+				return []*Node{scores}
+			}
+			return []*Node{head.Score(vars.Under(headPrefix), texts, videos)}
 		}},
 	} {
 		compiled, err := e.Compile(weights, program.build)
@@ -122,10 +150,6 @@ const (
 
 // EncodeVideos returns what is stored of each video [N, R, D]. It sees no text.
 func (m *Model) EncodeVideos(ctx context.Context, videos []Video) (Encoded, error) {
-	return m.encodeVideos(ctx, videos, m.videos)
-}
-
-func (m *Model) encodeVideos(ctx context.Context, videos []Video, program *engine.Program) (Encoded, error) {
 	longest := 1
 	for _, clip := range videos {
 		if clip.Rows() == 0 {
@@ -133,7 +157,7 @@ func (m *Model) encodeVideos(ctx context.Context, videos []Video, program *engin
 		}
 		longest = max(longest, clip.Rows())
 	}
-	return encode(ctx, videos, max(1, blockRows/longest), m.Tower.VideoInputs, program)
+	return encode(ctx, videos, max(1, blockRows/longest), m.Tower.VideoInputs, m.videos)
 }
 
 // EncodeTexts returns what represents each text [A, 1, D]. It sees no video.
@@ -177,8 +201,12 @@ func (m *Model) RecallVectors(ctx context.Context, videos Encoded) (sightline.Ma
 // ScoreBlock returns the similarities [A, N] of all texts with all videos. Nothing tells it which belong together. Memory
 // beyond the result is bounded by the head's block sizes.
 func (m *Model) ScoreBlock(ctx context.Context, texts, videos Encoded) (sightline.Matrix, error) {
+	return m.score(ctx, texts, videos, m.Head.Traits(), m.scores)
+}
+
+// score runs a program that compares texts with videos in blocks.
+func (m *Model) score(ctx context.Context, texts, videos Encoded, block Traits, program *engine.Program) (sightline.Matrix, error) {
 	scores := sightline.NewMatrix(texts.N, videos.N)
-	block := m.Head.Traits()
 	for n := 0; n < videos.N; n += block.Videos {
 		columns := videos.Rows(n, min(n+block.Videos, videos.N))
 		right := columns.arrays()
@@ -187,7 +215,11 @@ func (m *Model) ScoreBlock(ctx context.Context, texts, videos Encoded) (sightlin
 				return sightline.Matrix{}, err
 			}
 			rows := texts.Rows(a, min(a+block.Texts, texts.N))
-			out, err := m.score.Run(engine.Floats(rows.Data, rows.N, rows.Dim), right[0], right[1])
+			in := []engine.Array{engine.Floats(rows.Data, rows.N, rows.Dim), right[0], right[1]}
+			if rows.E > 0 {
+				in = append(in, engine.Floats(rows.View, rows.N, rows.E), engine.Floats(columns.View, columns.N, columns.E))
+			}
+			out, err := program.Run(in...)
 			if err != nil {
 				return sightline.Matrix{}, fmt.Errorf("score: %w", err)
 			}

@@ -22,6 +22,7 @@ func (shiftLayer) Init(w *engine.Weights, dim int, _ *rand.Rand) {
 	w.Set("steps", []float32{0}, 1)
 	w.Set("learned", []float32{1})
 }
+func (shiftLayer) Trains() bool    { return true }
 func (shiftLayer) Fixed() []string { return []string{"shift", "steps"} }
 func (shiftLayer) Kept() []string  { return []string{"steps"} }
 func (shiftLayer) Joint(vars engine.Vars, videos align.Frames, texts *Node) (align.Frames, *Node, []*Node) {

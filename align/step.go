@@ -124,6 +124,10 @@ func (m *Model) Loss(vars engine.Vars, like Step, nodes []*Node) []*Node {
 	}
 	videos, texts, noise := take(like.Videos), take(like.Texts), take(like.Noise)
 	_, same := take(like.Targets), take(like.Same)
+	parts := make([]struct{ Texts, Noise []*Node }, len(m.Parts))
+	for i := range parts {
+		parts[i].Texts, parts[i].Noise = take(like.Parts[i].Texts), take(like.Parts[i].Noise)
+	}
 	contrast := Contrast{Scale: Scale(vars)}
 	if len(same) > 0 {
 		contrast.Same = same[0]
@@ -131,16 +135,35 @@ func (m *Model) Loss(vars engine.Vars, like Step, nodes []*Node) []*Node {
 	tower, head := vars.Under(towerPrefix), vars.Under(headPrefix)
 	frames, sentence := m.Tower.Video(tower, videos), m.Tower.Text(tower, texts)
 	left, right := m.Head.Text(head, sentence), m.Head.Video(head, frames)
-	var kept, watched []*Node
-	if layer, prefix := m.layer(); layer != nil {
-		right, left, kept = layer.Joint(vars.Under(prefix), right, left)
-		right.Vectors, left = m.restored(right.Vectors), m.restored(left)
+	before := Seen{Frames: frames, Sentence: sentence, Kept: right, Said: left, Scale: contrast.Scale}
+	if residual, ok := m.Tower.(Residual); ok {
+		before.Plain = residual.Plain(videos, texts)
+	}
+	seen := func(i int, p NamedPart) (Seen, engine.Vars) {
+		own := before
+		own.Texts = parts[i].Texts
+		own.Read = func(in []*Node) *Node { return m.Tower.Text(tower, in) }
+		return own, vars.Under(p.prefix())
+	}
+	for i, p := range m.Parts {
+		if weighing, ok := p.Part.(Weighing); ok {
+			own, vars := seen(i, p)
+			contrast.weigh(weighing.Weights(vars, own))
+		}
 	}
 	var loss *Node
-	if objective, ok := m.Head.(Objective); ok {
-		loss = objective.Loss(head, contrast, right, left, noise)
-	} else {
-		loss = contrast.Loss(m.Head.Score(head, left, right))
+	var kept, watched []*Node
+	if layer, _ := m.layer(); layer != nil && layer.Trains() {
+		right, left, kept = m.together(vars, right, left)
+	}
+	switch chosen := m.Head.(type) {
+	case JointHead:
+		scores, own := chosen.Joint(head, left, right)
+		loss, kept = contrast.Loss(scores), append(kept, own...)
+	case Objective:
+		loss = chosen.Loss(head, contrast, right, left, noise)
+	default:
+		loss = contrast.Loss(chosen.Score(head, left, right))
 	}
 	if auxiliary, ok := m.Tower.(Auxiliary); ok {
 		if own := auxiliary.Loss(tower, frames, videos, texts); own != nil {
@@ -148,12 +171,11 @@ func (m *Model) Loss(vars engine.Vars, like Step, nodes []*Node) []*Node {
 		}
 	}
 	for i, p := range m.Parts {
-		seen := Seen{Frames: frames, Sentence: sentence, Scale: contrast.Scale, Texts: take(like.Parts[i].Texts)}
-		seen.Read = func(in []*Node) *Node { return m.Tower.Text(tower, in) }
-		noise := take(like.Parts[i].Noise)
 		if regularizer, ok := p.Part.(Regularizer); ok {
-			own, scalars := regularizer.Loss(vars.Under(p.prefix()), seen, noise)
-			loss, watched = Add(loss, own), append(watched, scalars...)
+			view, vars := seen(i, p)
+			own, scalars := regularizer.Loss(vars, view, parts[i].Noise)
+			count := len(regularizer.Watched())
+			loss, watched, kept = Add(loss, own), append(watched, scalars[:count]...), append(kept, scalars[count:]...)
 		}
 	}
 	return append(append([]*Node{loss}, watched...), kept...)

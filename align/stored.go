@@ -97,6 +97,14 @@ func (s Stored) Text(vars engine.Vars, inputs []*Node) *Node {
 	return s.adapt(vars.Under("text."), inputs[0])
 }
 
+// Plain returns the stored vectors as they are; none where a layer brings them to another width.
+func (s Stored) Plain(videos, texts []*Node) Features {
+	if s.VideoDim != s.TextDim {
+		return Features{}
+	}
+	return Features{Frames: Frames{Vectors: videos[0], Mask: videos[1]}, Sentence: texts[0]}
+}
+
 func (s Stored) adapt(vars engine.Vars, x *Node) *Node {
 	if s.VideoDim != s.TextDim {
 		x = transformer.Linear(vars, "project", x)

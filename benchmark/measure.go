@@ -105,7 +105,7 @@ func (b *bench) measure(ctx context.Context, method Method, seed uint64) (tested
 		b.report(Stage{fmt.Sprintf("Testing %s, seed %d, on %s", method.Name, seed, domains[d].domain), 0, 1, 0})
 		pairs := b.test[d]
 		if encoder != b.encoder {
-			split, err := corpus.Open(b.split(domains[d].domain, "test", b.Captions))
+			split, err := corpus.Open(b.split(domains[d].domain, b.On, b.Captions))
 			if err != nil {
 				return t, err
 			}
@@ -250,7 +250,7 @@ func (t *tested) test(ctx context.Context, model *align.Model, pairs train.Pairs
 			return err
 		}
 	}
-	if !model.Head.Traits().TwoStage {
+	if !model.TwoStage() {
 		return nil
 	}
 	recall, err := model.RecallVectors(ctx, videos)

@@ -13,6 +13,7 @@ type Result struct {
 	Size     string    `json:"size"`
 	Rho      float64   `json:"rho"`
 	Captions int       `json:"captions"` // a test video; 0 for all
+	On       string    `json:"on"`       // the split that models were tested on
 	Seeds    int       `json:"seeds"`
 	Encoder  string    `json:"encoder"`
 	Backend  string    `json:"backend"`
@@ -129,6 +130,9 @@ func (b *bench) tabulate(result *Result, all [][]tested) error {
 // section tabulates one domain in one direction.
 func (b *bench) section(title string, domain int, protocol metric.Protocol, all [][]tested) (Section, error) {
 	section := Section{Title: title + ", " + protocol.Title()}
+	if b.On != "test" {
+		section.Title += " (" + b.On + " split)"
+	}
 	ranks := func(m int, of func(tested) []metric.Ranking) []metric.Ranks {
 		var list []metric.Ranks
 		for _, t := range all[m] {

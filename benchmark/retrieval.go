@@ -27,6 +27,7 @@ type Plan struct {
 	Captions int      // sentences a video in validation and test; 1 gives the pairs of MSR-VTT's 1k-A protocol
 	Seeds    int      // trainings of each method
 	Methods  []Method // rows; the first is untrained, the second what others are tested against
+	On       string   // the split that models are tested on: "test", or "val" while choices are still being made
 	Watch    bool     // test every epoch, for the table of what choosing on the test set flatters
 	Dir      string   // where runs, features and results are kept
 }
@@ -65,7 +66,7 @@ func open(ctx context.Context, e *engine.Engine, plan Plan, report func(Stage)) 
 	}
 	b := &bench{Plan: plan, engine: e, encoder: encoder, report: report}
 	for _, d := range domains {
-		split, err := corpus.Open(plan.split(d.domain, "test", plan.Captions))
+		split, err := corpus.Open(plan.split(d.domain, plan.On, plan.Captions))
 		if err != nil {
 			return nil, err
 		}
@@ -90,7 +91,7 @@ func Retrieval(ctx context.Context, e *engine.Engine, plan Plan, report func(Sta
 	}
 	result := Result{
 		Size: plan.Size, Rho: plan.Rho, Captions: plan.Captions, Seeds: plan.Seeds,
-		Encoder: b.encoder.ID().String(), Backend: e.Name(),
+		On: plan.On, Encoder: b.encoder.ID().String(), Backend: e.Name(),
 	}
 	var all [][]tested // by method and seed
 	for _, method := range plan.Methods {

@@ -170,8 +170,13 @@ func (d *document) descend(key string) error {
 			return err
 		}
 	}
-	return d.fail(fmt.Errorf("there is no %q in it", key))
+	return d.fail(missingKey(key))
 }
+
+// missingKey is a key that an object should have and has not.
+type missingKey string
+
+func (k missingKey) Error() string { return fmt.Sprintf("there is no %q in it", string(k)) }
 
 // skip passes over a value, token by token.
 func (d *document) skip() error {

@@ -14,8 +14,6 @@ type Totals struct {
 	// Numbers computes the numbers from the sums, in the order of Names. It must take any sums that items give, those of
 	// no item included, and return no NaN.
 	Numbers func(sums []float64) []float64
-	// Units are the items that are drawn together, such as those of one video; nil means every item by itself.
-	Units []int
 }
 
 func (t Totals) check(what string, o Options) (Options, error) {
@@ -26,29 +24,7 @@ func (t Totals) check(what string, o Options) (Options, error) {
 	if len(t.Items) == 0 {
 		return o, usage(what, "give at least one item", "there are none")
 	}
-	if t.Units != nil && len(t.Units) != len(t.Items) {
-		return o, usage(what, "name the unit of every item", "%d items have %d units", len(t.Items), len(t.Units))
-	}
 	return o, nil
-}
-
-// units returns the sums of what is drawn together, in the order in which units appear first.
-func (t Totals) units() [][]float64 {
-	if t.Units == nil {
-		return t.Items
-	}
-	var sums [][]float64
-	place := map[int]int{}
-	for i, item := range t.Items {
-		at, ok := place[t.Units[i]]
-		if !ok {
-			at = len(sums)
-			place[t.Units[i]] = at
-			sums = append(sums, make([]float64, len(item)))
-		}
-		addTo(sums[at], item)
-	}
-	return sums
 }
 
 func addTo(sums, item []float64) {
@@ -57,16 +33,15 @@ func addTo(sums, item []float64) {
 	}
 }
 
-// Summarize returns the numbers over all items, with percentile-bootstrap intervals over the units.
+// Summarize returns the numbers over all items, with percentile-bootstrap intervals over the items.
 func (t Totals) Summarize(options Options) ([]Estimate, error) {
 	o, err := t.check("summarise items", options)
 	if err != nil {
 		return nil, err
 	}
-	units := t.units()
-	sums := make([]float64, len(units[0]))
-	for _, unit := range units {
-		addTo(sums, unit)
+	sums := make([]float64, len(t.Items[0]))
+	for _, item := range t.Items {
+		addTo(sums, item)
 	}
 	estimates := make([]Estimate, len(t.Names))
 	for m, v := range t.Numbers(sums) {
@@ -79,8 +54,8 @@ func (t Totals) Summarize(options Options) ([]Estimate, error) {
 	draws := make([][]float64, o.Resamples)
 	for b := range draws {
 		clear(sums)
-		for range units {
-			addTo(sums, units[random.IntN(len(units))])
+		for range t.Items {
+			addTo(sums, t.Items[random.IntN(len(t.Items))])
 		}
 		draws[b] = t.Numbers(sums)
 	}
@@ -91,29 +66,28 @@ func (t Totals) Summarize(options Options) ([]Estimate, error) {
 }
 
 // CompareTotals tests whether run b differs from run a on the same items, as Compare does for ranks: the interval comes from
-// drawing the same units for both runs, p from exchanging the runs at random, unit by unit.
+// drawing the same items for both runs, p from exchanging the runs at random, item by item.
 func CompareTotals(a, b Totals, options Options) ([]Difference, error) {
 	const what = "compare two runs"
 	o, err := a.check(what, options)
 	if err != nil {
 		return nil, err
 	}
-	if len(a.Items) != len(b.Items) || !slices.Equal(a.Names, b.Names) || !slices.Equal(a.Units, b.Units) {
+	if len(a.Items) != len(b.Items) || !slices.Equal(a.Names, b.Names) {
 		return nil, usage(what, "score both runs on the same items in one order",
 			"%d items with %v against %d with %v, or in another order", len(a.Items), a.Names, len(b.Items), b.Names)
 	}
 	if o.Resamples < 0 {
 		return nil, usage(what, "use 2000 resamples", "a test needs resamples")
 	}
-	units := [2][][]float64{a.units(), b.units()}
-	sums := [2][]float64{make([]float64, len(units[0][0])), make([]float64, len(units[0][0]))}
-	numbers := func(draw func(nth int) (unit, exchanged int)) (va, vb []float64) {
+	sums := [2][]float64{make([]float64, len(a.Items[0])), make([]float64, len(a.Items[0]))}
+	numbers := func(draw func(nth int) (item, exchanged int)) (va, vb []float64) {
 		clear(sums[0])
 		clear(sums[1])
-		for n := range units[0] {
-			unit, exchanged := draw(n)
-			addTo(sums[exchanged], units[0][unit])
-			addTo(sums[1-exchanged], units[1][unit])
+		for n := range a.Items {
+			item, exchanged := draw(n)
+			addTo(sums[exchanged], a.Items[item])
+			addTo(sums[1-exchanged], b.Items[item])
 		}
 		return a.Numbers(sums[0]), b.Numbers(sums[1])
 	}
@@ -125,7 +99,7 @@ func CompareTotals(a, b Totals, options Options) ([]Difference, error) {
 	random := rand.New(rand.NewPCG(o.Seed, 1))
 	draws := make([][]float64, o.Resamples)
 	for i := range draws {
-		va, vb := numbers(func(int) (int, int) { return random.IntN(len(units[0])), 0 })
+		va, vb := numbers(func(int) (int, int) { return random.IntN(len(a.Items)), 0 })
 		draws[i] = make([]float64, len(va))
 		for m := range va {
 			draws[i][m] = vb[m] - va[m]

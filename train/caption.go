@@ -41,10 +41,6 @@ func (c CaptionConfig) sizes(frames int) caption.Config {
 }
 
 func (c *CaptionConfig) check(frames int, require func(ok bool, format string, args ...any)) {
-	if c == nil {
-		require(false, "caption is missing")
-		return
-	}
 	if err := c.sizes(max(frames, 1)).Check(); err != nil {
 		require(false, "caption: %v", err)
 	}
@@ -79,6 +75,7 @@ func PrepareCaptions(ctx context.Context, config Config, setting Setting) (Job, 
 	if err := claim(setting.Dir, config); err != nil { // before hours of encoding
 		return fail(err)
 	}
+	plan := corpus.Uniform(config.Data.Frames)
 	var data [2]Pairs
 	var records []DataRecord
 	for i, split := range []struct{ role, name string }{{"train", config.Data.Train}, {"val", config.Data.Val}} {
@@ -86,8 +83,8 @@ func PrepareCaptions(ctx context.Context, config Config, setting Setting) (Job, 
 		if err != nil {
 			return fail(err)
 		}
-		records = append(records, describe(ctx, split.role, c, config.Data.Frames))
-		if data[i], err = storedVideos(ctx, c, setting, corpus.Uniform(config.Data.Frames)); err != nil {
+		records = append(records, describe(ctx, split.role, c, plan))
+		if data[i], err = storedVideos(ctx, c, setting, plan); err != nil {
 			return fail(err)
 		}
 		data[i].Seed, data[i].All = config.Seed, true
@@ -104,7 +101,7 @@ func PrepareCaptions(ctx context.Context, config Config, setting Setting) (Job, 
 	if err != nil {
 		return fail(err)
 	}
-	job := Job{Config: config, Dir: setting.Dir, Progress: setting.Progress, Model: model, Weights: model.Weights,
+	job := Job{Config: config, Dir: setting.Dir, Progress: setting.Progress, Warn: setting.Warn, Model: model, Weights: model.Weights,
 		Backend: setting.Engine.Name(), Data: data[0]}
 	job.Validate = func(ctx context.Context) (Validation, error) {
 		return validateCaptions(ctx, model, data[1], config.Caption.Beam)

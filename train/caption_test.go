@@ -100,7 +100,7 @@ func TestCaptionsAreLearned(t *testing.T) {
 	if err := record.Save(job.Dir); err != nil {
 		t.Fatal(err)
 	}
-	if got := record.Best.Headline(); !strings.HasPrefix(got, "CIDEr ") {
+	if got := record.Best.String(); !strings.HasPrefix(got, "CIDEr ") {
 		t.Errorf("the headline is %q", got)
 	}
 }

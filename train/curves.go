@@ -37,26 +37,24 @@ func (r Record) draw(path string) error {
 
 	measures := plot.New()
 	measures.X.Label.Text = "epoch"
-	var names []string
-	value := func(v Validation, k int) float64 { return v.TextToVideo[k] }
-	if r.Config.Task == Captions {
-		measures.Title.Text = "validation, captions"
-		measures.Y.Label.Text = "×100"
-		measures.Y.Min = 0
-		names = []string{"BLEU-4", "ROUGE-L", "CIDEr"}
-		value = func(v Validation, k int) float64 {
-			return [...]float64{v.Captions.BLEU4, v.Captions.ROUGEL, v.Captions.CIDEr}[k]
-		}
-	} else {
-		measures.Title.Text = "validation, text to video"
-		measures.Y.Label.Text = "recall %"
+	measures.Title.Text, measures.Y.Label.Text = "validation, text to video", "recall %"
+	if r.Config.Task != Captions { // CIDEr has no largest value
 		measures.Y.Min, measures.Y.Max = 0, 100
-		names = []string{"R@1", "R@5", "R@10"}
+	}
+	names, of := []string{"R@1", "R@5", "R@10"}, func(v Validation) []float64 { return v.TextToVideo[:] }
+	switch {
+	case r.Best.Moments != nil:
+		measures.Title.Text = "validation, moments of all videos"
+		names, of = []string{"R@1, IoU 0.5", "R@1, IoU 0.7", "R@10, IoU 0.5", "R@10, IoU 0.7"}, func(v Validation) []float64 { return v.Moments[:] }
+	case r.Config.Task == Captions:
+		measures.Title.Text, measures.Y.Label.Text = "validation, captions", "×100"
+		names = []string{"BLEU-4", "ROUGE-L", "CIDEr"}
+		of = func(v Validation) []float64 { return []float64{v.Captions.BLEU4, v.Captions.ROUGEL, v.Captions.CIDEr} }
 	}
 	for k, name := range names {
 		line := make(plotter.XYs, len(r.Validations))
 		for i, v := range r.Validations {
-			line[i] = plotter.XY{X: float64(v.Epoch), Y: value(v, k)}
+			line[i] = plotter.XY{X: float64(v.Epoch), Y: of(v)[k]}
 		}
 		if err := addLine(measures, line, plotting.Colors[1+k], name); err != nil {
 			return err

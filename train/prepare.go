@@ -33,6 +33,7 @@ type Setting struct {
 	Dir      string
 	Progress func(Progress)                    // may be nil
 	Encoding func(corpus string, done, of int) // told while features are made; may be nil
+	Warn     func(align.Warning)               // as Job's; may be nil
 }
 
 // progress returns what tells the setting how many videos of a split are done.
@@ -59,14 +60,14 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, *align.M
 	if err != nil {
 		return Job{}, nil, nil, err
 	}
-	job := Job{Config: config, Dir: setting.Dir, Progress: setting.Progress}
+	job := Job{Config: config, Dir: setting.Dir, Progress: setting.Progress, Warn: setting.Warn}
 	head, err := align.NewHead(config.Head)
 	if err != nil {
 		return Job{}, nil, nil, err
 	}
 
 	var tower align.Tower
-	records := []DataRecord{describe(ctx, "val", val, config.Data.Frames)}
+	records := []DataRecord{describe(ctx, "val", val, corpus.Uniform(config.Data.Frames))}
 	if n, seed, ok := corpus.Stills(config.Data.Train); ok {
 		if config.Tower.Kind != "live" {
 			return Job{}, nil, nil, &sightline.Error{Kind: sightline.Usage, What: "train", Err: fmt.Errorf("stills train a live tower, not %q", config.Tower.Kind)}
@@ -84,7 +85,7 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, *align.M
 		if err != nil {
 			return Job{}, nil, nil, err
 		}
-		records = append(records, describe(ctx, "train", train, config.Data.Frames))
+		records = append(records, describe(ctx, "train", train, corpus.Uniform(config.Data.Frames)))
 		if config.Tower.Kind == "live" {
 			tower = liveTower(config, setting, train.Set.Texts())
 		} else {
@@ -108,15 +109,25 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, *align.M
 	if err != nil {
 		return Job{}, nil, nil, err
 	}
+	fit := func(ctx context.Context) error {
+		if !model.NeedsFit() {
+			return nil
+		}
+		batch, err := reference(ctx, job.Data)
+		if err != nil {
+			return err
+		}
+		return model.Fit(ctx, batch.Videos, batch.Texts)
+	}
+	if err := fit(ctx); err != nil { // what a layer is trained behind; a resumed run has its own in its state
+		return Job{}, nil, nil, err
+	}
 	job.Validate = func(ctx context.Context) (Validation, error) {
-		if model.NeedsFit() {
-			batch, err := reference(ctx, job.Data)
-			if err != nil {
-				return Validation{}, err
-			}
-			if err := model.Fit(ctx, batch.Videos, batch.Texts); err != nil {
-				return Validation{}, err
-			}
+		if err := model.Settle(ctx); err != nil {
+			return Validation{}, err
+		}
+		if err := fit(ctx); err != nil {
+			return Validation{}, err
 		}
 		return validate(ctx, model, judged)
 	}
@@ -138,6 +149,9 @@ func Parts(ctx context.Context, choices []align.Choice, texts encoder.TextEncode
 		prompts, err := part.Prompts()
 		if err != nil {
 			return nil, err
+		}
+		if len(prompts) == 0 {
+			continue
 		}
 		if texts == nil {
 			return nil, &sightline.Error{Kind: sightline.Usage, What: "use part " + p.Name, Err: errors.New("its prompts need an encoder"),
@@ -166,9 +180,9 @@ const referenceEpoch = 1 << 30
 // vocabularySample is how many stills a vocabulary is learned from.
 const vocabularySample = 10_000
 
-func describe(ctx context.Context, role string, c *corpus.Corpus, frames int) DataRecord {
+func describe(ctx context.Context, role string, c *corpus.Corpus, plan corpus.Plan) DataRecord {
 	return DataRecord{Role: role, Name: c.Name, Hash: c.Hash(), Videos: len(c.Set.Videos), Captions: len(c.Set.Captions),
-		Sampling: corpus.Uniform(frames).String(), Decoder: c.Decoder(ctx)}
+		Sampling: plan.String(), Decoder: c.Decoder(ctx)}
 }
 
 // liveTower starts from the setting's tiny encoder, or from scratch with a vocabulary learned from the texts.
@@ -317,6 +331,16 @@ func Encode(ctx context.Context, model *align.Model, data Pairs) (videos, texts 
 	}
 	texts, err = model.EncodeTexts(ctx, data.Texts)
 	return videos, texts, err
+}
+
+// ScoreJointly returns the similarities [captions, videos] with layer and head as in training, in blocks of so many captions
+// and videos. It is transductive: see align.Model.ScoreJointly.
+func ScoreJointly(ctx context.Context, model *align.Model, data Pairs, block int) (sightline.Matrix, error) {
+	videos, texts, err := Encode(ctx, model.Bare(), data)
+	if err != nil {
+		return sightline.Matrix{}, err
+	}
+	return model.ScoreJointly(ctx, texts, videos, block)
 }
 
 // scoreBlock is how many videos are encoded at a time: the frames of a live tower need not all be in memory.

@@ -8,8 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"sightline"
+	"sightline/align"
 	"sightline/engine"
 	"sightline/internal/atomicfile"
 	"sightline/internal/safetensors"
@@ -33,7 +35,10 @@ type state struct {
 	Watched     Watched      `json:"watched,omitempty"`
 	Validations []Validation `json:"validations"`
 	Seconds     float64      `json:"seconds"` // spent so far
-	Moves       int          `json:"moves"`   // the optimiser's steps
+
+	Warnings []align.Warning `json:"warnings,omitempty"`
+
+	Moves int `json:"moves"` // the optimiser's steps
 }
 
 // Watched holds what a model's parts report: by name, a value a step.
@@ -60,35 +65,62 @@ func (s *state) watch(scalars map[string]float64) {
 	}
 }
 
-// Validation is how good a model is on the validation split: its recalls, or its captions' measures.
+// warn adds what the model finds wrong for the first time, and tells of it.
+func (s *state) warn(job Job) {
+	warner, ok := job.Model.(Warner)
+	if !ok {
+		return
+	}
+	for _, warning := range warner.Warnings(s.Losses, s.Watched) {
+		if slices.ContainsFunc(s.Warnings, func(w align.Warning) bool { return w.Part == warning.Part && w.Kind == warning.Kind }) {
+			continue
+		}
+		s.Warnings = append(s.Warnings, warning)
+		if job.Warn != nil {
+			job.Warn(warning)
+		}
+	}
+}
+
+// Validation is how good a model is on the validation split, by the measures of its task; those of others are zero.
 type Validation struct {
 	Step        int     `json:"step"`
 	Epoch       int     `json:"epoch"` // from 1
 	TextToVideo Recalls `json:"text_to_video,omitzero"`
 	VideoToText Recalls `json:"video_to_text,omitzero"`
-	Captions    Written `json:"captions,omitzero"`
+
+	Moments  *MomentRecalls `json:"moments,omitempty"` // of runs that learn to find moments
+	Captions Written        `json:"captions,omitzero"` // of runs that learn to write
 }
 
 // Recalls are R@1, R@5 and R@10 in percent.
 type Recalls [3]float64
 
 // Score is what the best checkpoint is chosen by: the sum of all six recalls, "Rsum", which is steadier on a small split
-// than R@1 alone; or the captions' CIDEr.
+// than R@1 alone; of moments the sum of all four; of captions their CIDEr.
 func (v Validation) Score() float64 {
 	if v.Captions != (Written{}) {
 		return v.Captions.CIDEr
 	}
 	var sum float64
+	if v.Moments != nil {
+		for _, recall := range v.Moments {
+			sum += recall
+		}
+	}
 	for i := range v.TextToVideo {
 		sum += v.TextToVideo[i] + v.VideoToText[i]
 	}
 	return sum
 }
 
-// Headline names the measure that people know best.
-func (v Validation) Headline() string {
-	if v.Captions != (Written{}) {
+// String says how good in one figure, for a progress note.
+func (v Validation) String() string {
+	switch {
+	case v.Captions != (Written{}):
 		return fmt.Sprintf("CIDEr %.1f", v.Captions.CIDEr)
+	case v.Moments != nil:
+		return fmt.Sprintf("R@1, IoU 0.5: %.1f", v.Moments[0])
 	}
 	return fmt.Sprintf("R@1 %.1f", v.TextToVideo[0])
 }

@@ -55,9 +55,16 @@ func Dots(anchors, rows *Node) *Node {
 	return Dot(anchors, rows).General([]int{1}, nil, []int{2}, nil)
 }
 
+// OwnSums returns the weighted sums [B, D] of each one's own rows [B, L, D] by its weights [B, L]. As in OwnDots, what stands
+// beside the rows is a matrix of one row: ONNX Runtime's backend takes a product of vectors with matrices, and so the
+// gradient of one, for a product of matrices.
+func OwnSums(weights, rows *Node) *Node {
+	return Squeeze(Dot(ExpandAxes(weights, 1), rows).General([]int{2}, []int{0}, []int{1}, []int{0}), 1)
+}
+
 // OwnDots returns the dot products [B, L] of each anchor [B, D] with its own rows [B, L, D].
 func OwnDots(anchors, rows *Node) *Node {
-	return Dot(rows, anchors).General([]int{2}, []int{0}, []int{1}, []int{0})
+	return Squeeze(Dot(ExpandAxes(anchors, 1), rows).General([]int{2}, []int{0}, []int{2}, []int{0}), 1)
 }
 
 // Best returns the highest score [A, N] of the clips that are there, of scores [A, N, L].

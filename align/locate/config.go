@@ -1,9 +1,13 @@
 package locate
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
+
+	"gopkg.in/yaml.v3"
 
 	"sightline/align"
 )
@@ -70,6 +74,34 @@ func Default(kind string) (Config, error) {
 	config.Method.Kind = kind
 	method.Defaults(&config)
 	return config, nil
+}
+
+// UnmarshalYAML reads a config over what its method is published with; without a method, over QACLN's. Unknown keys are
+// errors.
+func (c *Config) UnmarshalYAML(node *yaml.Node) error {
+	var chosen struct {
+		Method align.Choice `yaml:"method"`
+	}
+	if err := node.Decode(&chosen); err != nil {
+		return err
+	}
+	kind := cmp.Or(chosen.Method.Kind, "qacln")
+	config, err := Default(kind)
+	if err != nil {
+		return err
+	}
+	text, err := yaml.Marshal(node)
+	if err != nil {
+		return err
+	}
+	type plain Config // without this method
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode((*plain)(&config)); err != nil {
+		return err
+	}
+	*c = config
+	return nil
 }
 
 // Check returns every implausible value at once.

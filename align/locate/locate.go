@@ -42,7 +42,9 @@ type Query struct {
 }
 
 // Boundary turns the curve of a pair into logits of where the moment starts and ends: two convolutions over clips without
-// bias, of odd width, with zeros beyond both ends. A softmax over the clips of the video makes probabilities of them.
+// bias, of odd width, with zeros beyond both ends. A softmax over the clips of the video makes probabilities of them. A moment
+// starts where its start clip starts and ends where its end clip starts; models learn the last clip for one that lasts to
+// the end of the video.
 type Boundary struct {
 	Start, End []float32
 }

@@ -81,7 +81,7 @@ func (c Config) rank(scores *Node, gold Gold, side int) *Node {
 	chosen := StopGradient(atRank(scores, others, transformer.Pick(gold.Ranks, side)))
 	gap := Sub(ReduceSum(Mul(scores, chosen), 1), ReduceSum(Mul(scores, own), 1)) // [B]
 	if c.Soft {
-		gap = Softplus(gap)
+		gap = softplus(gap)
 	} else {
 		gap = MaxScalar(AddScalar(gap, c.Margin), 0)
 	}
@@ -121,8 +121,8 @@ func Information(x, inside, outside *Node, shift float64) *Node {
 	mean := func(of, where *Node) *Node {
 		return Div(ReduceSum(Mul(of, where), -1), AddScalar(ReduceSum(where, -1), 1e-12))
 	}
-	positive := AddScalar(Neg(Softplus(Neg(x))), shift)
-	negative := AddScalar(Softplus(x), -shift)
+	positive := AddScalar(Neg(softplus(Neg(x))), shift)
+	negative := AddScalar(softplus(x), -shift)
 	return Sub(mean(positive, inside), mean(negative, outside))
 }
 
@@ -171,3 +171,7 @@ func logSumExp(x *Node) *Node {
 	highest := StopGradient(ReduceAndKeep(x, ReduceMax, 1))
 	return Add(Log(ReduceSum(Exp(Sub(x, highest)), 1)), Squeeze(highest, 1))
 }
+
+// softplus returns log(1 + exp x). It is written out as max(x, 0) + log(1 + exp(−|x|)) because GoMLX's own asks whether
+// numbers are finite, which ONNX Runtime's backend cannot.
+func softplus(x *Node) *Node { return Add(MaxScalar(x, 0), Log(OnePlus(Exp(Neg(Abs(x)))))) }

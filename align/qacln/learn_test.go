@@ -27,7 +27,7 @@ type planted struct {
 
 func plant(c locate.Config) planted {
 	random := rand.New(rand.NewPCG(11, 12))
-	p := planted{config: c, things: 8, shortest: 3, spread: 3}
+	p := planted{config: c, things: 4, shortest: 3, spread: 3}
 	draw := func(width int) sightline.Matrix {
 		return sightline.Matrix{Rows: p.things, Cols: width, Data: engine.Normal(random, p.things*width, 1)}
 	}
@@ -75,12 +75,12 @@ var _ train.Learner = (*locate.Model)(nil)
 func TestQACLNFindsWhatIsPlanted(t *testing.T) {
 	c := locatetest.Tiny(t, align.Choice{Kind: qacln.Name, Options: map[string]any{"spans": 0.5}})
 	c.Hidden, c.Dropout, c.InputDropout = 32, 0, 0
-	model, err := locate.New(enginetest.Open(t), c, 3)
+	model, err := locate.New(enginetest.Open(t), c, 4)
 	if err != nil {
 		t.Fatal(err)
 	}
 	world := plant(c)
-	const steps, batch = 200, 16
+	const steps, batch = 160, 16
 	optimizer := &train.BertAdam{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-6, Clip: 1}
 	optimizer.Attach(model.Weights, model.Parameters())
 	spans := slices.Index(model.Watched(), "spans")
@@ -106,7 +106,7 @@ func TestQACLNFindsWhatIsPlanted(t *testing.T) {
 		for _, gradient := range out[1+len(model.Watched()):] {
 			gradients = append(gradients, engine.Values(gradient))
 		}
-		optimizer.Step(gradients, 3e-3*train.BertLinear(step, steps/10, steps))
+		optimizer.Step(gradients, 2e-3*train.BertLinear(step, steps/10, steps))
 	}
 	first, last := mean(losses[:10]), mean(losses[steps-10:])
 	t.Logf("span loss %.2f, then %.2f", first, last)

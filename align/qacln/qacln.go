@@ -86,9 +86,9 @@ func (m *Method) Init(weights *engine.Weights, c locate.Config, random *rand.Ran
 
 // Query pools the words to q and makes the gates μ of it (equation 2), or of the words' NetVLAD summary.
 func (m *Method) Query(vars engine.Vars, words locate.Words) locate.Comparison {
-	logits := Squeeze(transformer.Linear(vars, poolName, words.Rows), 2)            // [A, W]
-	attention := Softmax(locate.Present(logits, words.Mask), -1)                    // [A, W]
-	q := Dot(attention, words.Rows).General([]int{1}, []int{0}, []int{1}, []int{0}) // [A, D]
+	logits := Squeeze(transformer.Linear(vars, poolName, words.Rows), 2) // [A, W]
+	attention := Softmax(locate.Present(logits, words.Mask), -1)         // [A, W]
+	q := locate.OwnSums(attention, words.Rows)                           // [A, D]
 	comparison := locate.Comparison{Retrieve: [locate.Modalities]*Node{q, q}, Locate: [locate.Modalities]*Node{q, q}}
 	switch {
 	case m.EvenGates:
@@ -187,7 +187,7 @@ func inform(pairs locate.Pairs, fused, anchors *Node) *Node {
 // intra returns the information of the first clip of each moment, of its last, and of all of its clips on the average, about
 // the moment [B] (equations 5, 6 and 4; a clip is also compared with itself).
 func intra(pairs locate.Pairs, fused *Node) (start, end, all *Node) {
-	at := func(one *Node) *Node { return Dot(one, fused).General([]int{1}, []int{0}, []int{1}, []int{0}) } // [B, D]
+	at := func(one *Node) *Node { return locate.OwnSums(one, fused) } // [B, D]
 	inside := pairs.Gold.Inside
 	products := Dot(fused, fused).General([]int{2}, []int{0}, []int{2}, []int{0})                  // [B, L, L]
 	each := locate.Information(products, ExpandAxes(inside, 1), ExpandAxes(pairs.Outside(), 1), 0) // [B, L]

@@ -85,6 +85,7 @@ func (b *benching) flags(cmd *cobra.Command) {
 	flags.StringVar(&b.plan.Size, "size", "base", "size of the world: demo, small, base or large")
 	flags.IntVar(&b.plan.Seeds, "seeds", 3, "trainings of each method")
 	flags.IntVar(&b.plan.Captions, "captions", 1, "captions of each validation and test video; 0 for all")
+	flags.StringVar(&b.plan.On, "on", "test", "split to test on: test, or val while choices are still being made")
 	flags.BoolVar(&b.predict, "predict", false, "only say how long it would take")
 	flags.Float64Var(&b.plan.Rho, "rho", world.DefaultRho, "share of the facts that captions state")
 	if err := cmd.MarkFlagRequired("out"); err != nil {
@@ -104,6 +105,9 @@ func (b *benching) run(cmd *cobra.Command, methods []benchmark.Method) error {
 	}
 	if plan.Captions < 0 {
 		return usage("--captions", "--captions 1", "%d captions are none", plan.Captions)
+	}
+	if plan.On != "test" && plan.On != "val" {
+		return usage("--on", "--on val", "%q is neither test nor val", plan.On)
 	}
 	if _, err := world.ExtentOf(plan.Size); err != nil {
 		return usage("--size", "--size base", "%v", err)

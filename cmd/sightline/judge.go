@@ -155,6 +155,7 @@ Tied scores share the average rank and are counted; NaN is an error.`,
 	flags.BoolVar(&transpose, "transpose", false, "the matrix is [videos, texts]")
 	flags.StringVar(&compare, "compare", "", "another matrix on the same queries, for a paired test")
 	cmd.MarkFlagsMutuallyExclusive("owners", "captions-per-video")
+	cmd.AddCommand(a.judgeCaptionsCommand())
 	return cmd
 }
 

@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 //	json PATH VALUE               the last stdout is one JSON value and nothing else, and holds VALUE at PATH (a.0.b;
 //	                              len is the length of a list)
 //	matrix FILE ROWS COLS         writes similarities that put text i next to video i mod COLS
+//	longcaption FILE WORDS        writes a caption of so many words for the video x
 //	await FILE                    waits until FILE is there
 //	hub REPOSITORY FOLDER         starts a Hugging Face Hub on loopback that offers a model
 func TestScript(t *testing.T) {
@@ -50,7 +51,7 @@ func TestScript(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", condition)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "json": jsonAt, "matrix": matrix, "await": await, "hub": offerModel,
+			"exits": exits, "json": jsonAt, "matrix": matrix, "longcaption": longCaption, "await": await, "hub": offerModel,
 		},
 	})
 }
@@ -130,6 +131,22 @@ func matrix(ts *testscript.TestScript, _ bool, args []string) {
 	var text bytes.Buffer
 	ts.Check(npy.Write(&text, []int{rows, cols}, data))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), text.Bytes(), 0o666))
+}
+
+func longCaption(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: longcaption FILE WORDS")
+	}
+	count, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	vocabulary := strings.Fields("the man and the dog ran over the hill again")
+	words := make([]string, count)
+	for i := range words {
+		words[i] = vocabulary[i%len(vocabulary)]
+	}
+	line, err := json.Marshal(map[string]string{"id": "x", "caption": strings.Join(words, " ")})
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), append(line, '\n'), 0o666))
 }
 
 func await(ts *testscript.TestScript, _ bool, args []string) {

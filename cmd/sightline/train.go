@@ -5,13 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"sightline"
 	"sightline/align"
+	"sightline/align/locate"
 	"sightline/caption"
 	"sightline/corpus"
 	"sightline/internal/terminal"
@@ -33,6 +36,8 @@ type trainJSON struct {
 	Seconds float64          `json:"seconds"`
 	Best    train.Validation `json:"best"`
 	Weights string           `json:"weights"`
+
+	Warnings []align.Warning `json:"warnings,omitempty"` // what parts of the model found wrong with their training
 }
 
 func (a *app) trainCommand() *cobra.Command {
@@ -66,7 +71,7 @@ sightline config init prints a run file with every key and its default.`,
 			}
 			result := trainJSON{
 				Dir: dir, Model: filepath.Join(dir, runModel), Record: filepath.Join(dir, runRecord),
-				Steps: record.Steps, Seconds: record.Seconds, Best: record.Best, Weights: record.Weights,
+				Steps: record.Steps, Seconds: record.Seconds, Best: record.Best, Weights: record.Weights, Warnings: record.Warnings,
 			}
 			return a.print(result, func() error {
 				a.out.Printf("best epoch %d of %d, on the validation split:\n", record.Best.Epoch, config.Epochs)
@@ -97,14 +102,22 @@ func validationTable(task string, best train.Validation) terminal.Table {
 		table.Row(cells...)
 	}
 	titles := []string{"R@1", "R@5", "R@10"}
-	if task == train.Captions {
+	switch task {
+	case train.Moments:
+		titles = []string{"R@1, IoU 0.5", "R@1, IoU 0.7", "R@10, IoU 0.5", "R@10, IoU 0.7"}
+	case train.Captions:
 		titles = []string{"BLEU-4", "METEOR", "ROUGE-L", "CIDEr"}
 	}
 	table.Columns = []terminal.Column{{}}
 	for _, title := range titles {
 		table.Columns = append(table.Columns, terminal.Column{Title: title, Right: true})
 	}
-	if w := best.Captions; task == train.Captions {
+	switch task {
+	case train.Moments:
+		row("moments of all videos", best.Moments[:]...)
+		return table
+	case train.Captions:
+		w := best.Captions
 		row("captions", w.BLEU4, w.METEOR, w.ROUGEL, w.CIDEr)
 		return table
 	}
@@ -135,10 +148,14 @@ func (a *app) train(cmd *cobra.Command, config train.Config, dir, features strin
 	setting := train.Setting{
 		Engine: o.engine, Encoders: encoders, Store: s.store(), Dir: dir,
 		Encoding: progress.encoding,
+		Warn:     func(w align.Warning) { a.say("warning: after step %s, %v", terminal.Thousands(w.Step), w) },
 		Progress: func(p train.Progress) {
 			note := fmt.Sprintf("epoch %d · step %s · loss %.3f", p.Epoch+1, terminal.Thousands(p.Step), p.Loss)
 			if p.Best != nil {
-				note += " · best " + p.Best.Headline()
+				note += fmt.Sprintf(" · best %v", p.Best)
+			}
+			for _, name := range slices.Sorted(maps.Keys(p.Watched)) {
+				note += fmt.Sprintf(" · %s %.3g", name, p.Watched[name])
 			}
 			progress.set("Training "+config.Name, float64(p.Step), float64(p.Steps), note)
 		},
@@ -178,6 +195,14 @@ func prepare(ctx context.Context, config train.Config, setting train.Setting) (t
 	}
 	if texts := setting.Encoders.Texts; texts != nil {
 		space.Text = texts.ID()
+	}
+	if config.Task == train.Moments {
+		space.Sampling = corpus.Rate(config.Data.Rate).String()
+		job, model, data, err := train.PrepareMoments(ctx, config, setting)
+		return job, data, func(dir string) error {
+			_, err := locate.Save(dir, config.Name, model, space, space.Text)
+			return err
+		}, err
 	}
 	job, model, data, err := train.Prepare(ctx, config, setting)
 	return job, data, func(dir string) error {

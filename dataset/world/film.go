@@ -18,7 +18,7 @@ type Film struct {
 	Queries  []Query         `json:"queries"`
 	Task     string          `json:"task,omitempty"`   // name of the task, "" in films of moments
 	Script   []string        `json:"script,omitempty"` // every step of the task in order, whether the film shows it or not
-	Steps    []Step          `json:"steps,omitempty"`  // the steps that the film shows, in order
+	Steps    []dataset.Step  `json:"steps,omitempty"`  // the steps that the film shows, in order
 
 	domain     Domain
 	seed, item uint64
@@ -37,12 +37,6 @@ type Query struct {
 	Text   string   `json:"text"`
 	Kind   string   `json:"kind"`
 	Visual *Caption `json:"visual,omitempty"` // what the text says of the pictures
-}
-
-// Step is one step of a task as a film shows it.
-type Step struct {
-	sightline.Span
-	Number int `json:"number"` // index into Film.Script
 }
 
 // Length returns how many frames the film has.

@@ -136,3 +136,24 @@ func TestFilmSample(t *testing.T) {
 		}
 	}
 }
+
+func TestStepSet(t *testing.T) {
+	for _, d := range []Domain{A, B} {
+		films := New(d, Options{Seed: 3, Extent: Extent{Tasks: [3]int{40, 0, 0}}, Rho: 0.55}).Tasks[Train]
+		set := StepSet("tasks", films)
+		if len(set.Tasks) != len(TaskNames()) || len(set.Videos) != len(films) {
+			t.Fatalf("%d tasks, %d videos of %d films", len(set.Tasks), len(set.Videos), len(films))
+		}
+		for i, v := range set.Videos {
+			task := set.Tasks[v.Task]
+			if task.Name != films[i].Task || !slices.Equal(task.Steps, films[i].Script) || v.ID != films[i].ID {
+				t.Errorf("%v: film %s of %q has steps %q, its task %q", d, v.ID, films[i].Task, films[i].Script, task.Steps)
+			}
+			for _, s := range v.Steps {
+				if s.Number >= len(task.Steps) || s.End > v.Duration {
+					t.Errorf("%v: %s shows %+v", d, v.ID, s)
+				}
+			}
+		}
+	}
+}

@@ -69,12 +69,13 @@ type Result struct {
 	IDs       []string // of the items
 	Items     []Values // of each item by itself
 	Corpus    Values   // of all: BLEU and METEOR from summed statistics, ROUGE-L and CIDEr as means
+	Empty     int      // captions of which the tokenizer leaves no word
 	sums      [][]float64
 }
 
 // Score measures captions. The captions of all items and the references of all items are each one text for the tokenizer,
 // as they are for COCO's. CIDEr weighs words by how many of these items' references have them, so it depends on the set
-// and is 0 for a single item.
+// and is 0 for a single item. A nil meteor is the zero value.
 func Score(items []Item, tokenizer Tokenizer, meteor *Meteor) (Result, error) {
 	if len(items) == 0 {
 		return Result{}, &sightline.Error{Kind: sightline.Usage, What: "score captions", Err: errors.New("there are none"), Try: "give at least one item"}
@@ -86,11 +87,17 @@ func Score(items []Item, tokenizer Tokenizer, meteor *Meteor) (Result, error) {
 			}
 		}
 	}
+	if meteor == nil {
+		meteor = &Meteor{}
+	}
 	texts := tokenized(items, tokenizer)
 	rarity := newRarity(texts)
 	r := Result{Tokenizer: tokenizer, Meteor: meteor.Name()}
 	for i, text := range texts {
 		b, m, rouge, cider := bleuCounts(text), meteor.best(text), rougeL(text), rarity.cider(text)
+		if len(text.caption.words) == 0 {
+			r.Empty++
+		}
 		r.IDs = append(r.IDs, items[i].ID)
 		r.Items = append(r.Items, Values{b.bleu(), m.Score(), rouge, cider})
 		r.sums = append(r.sums, slices.Concat(b[:], m[:], []float64{rouge, cider, 1}))

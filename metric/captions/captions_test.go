@@ -58,7 +58,7 @@ func TestScoreOddCaptions(t *testing.T) {
 
 func TestScoreLongReferences(t *testing.T) {
 	for name, caption := range map[string]string{
-		"alternating": strings.Repeat("the man and the dog ran over the hill ", 555), "one word": strings.Repeat("the ", 5000),
+		"alternating": strings.Repeat("the man and the dog ran over the hill ", 222), "one word": strings.Repeat("the ", 2000),
 	} {
 		start := time.Now()
 		score(t, []Item{{"long", caption, []string{caption + "end"}}, {"same", caption, []string{caption}}}, PennTreebank)
@@ -82,6 +82,9 @@ func TestIdenticalCaptionsScoreFull(t *testing.T) {
 }
 
 func TestScoreRefuses(t *testing.T) {
+	if r := score(t, []Item{{"a", "😀 !", []string{"a man"}}, {"b", "a", []string{"a man"}}}, PennTreebank); r.Empty != 1 {
+		t.Errorf("%d captions without a word, want 1", r.Empty)
+	}
 	if _, err := Score(nil, PennTreebank, &Meteor{}); err == nil {
 		t.Error("nothing was scored")
 	}
