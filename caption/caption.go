@@ -35,7 +35,7 @@ type Config struct {
 	VisualLayers int     `yaml:"visual_layers" json:"visual_layers"` // that read frames
 	Layers       int     `yaml:"layers" json:"layers"`               // that write words
 	Words        int     `yaml:"words" json:"words"`                 // pieces of a caption at most, its end included
-	Frames       int     `yaml:"-" json:"frames"`                    // rows of a video that are looked at; of longer ones, so many spread evenly
+	Frames       int     `yaml:"-" json:"frames,omitempty"`          // rows of a video that are looked at; of longer ones, so many spread evenly
 	Dropout      float64 `yaml:"dropout" json:"dropout"`             // share of what each sublayer adds, in training
 	CountPadding bool    `yaml:"count_padding" json:"count_padding"` // the loss counts padding as words to predict, as CLIP4Caption's code does
 }

@@ -50,6 +50,9 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, *align.M
 	if err := config.Check(); err != nil {
 		return Job{}, nil, nil, &sightline.Error{Kind: sightline.Usage, What: "train", Err: err}
 	}
+	if config.Task != Retrieval {
+		return Job{}, nil, nil, &sightline.Error{Kind: sightline.Usage, What: "train", Err: fmt.Errorf("a run with task: %s compares no videos with sentences", config.Task)}
+	}
 	if err := claim(setting.Dir, config); err != nil { // before hours of encoding
 		return Job{}, nil, nil, err
 	}
@@ -247,8 +250,8 @@ func texts(c *corpus.Corpus) Pairs {
 	return data
 }
 
-// StoredPairs returns a split with features of the frames that a plan takes and text vectors, from the setting's encoders and store.
-func StoredPairs(ctx context.Context, c *corpus.Corpus, setting Setting, plan corpus.Plan) (Pairs, error) {
+// storedVideos returns a split with features of the frames that a plan takes, from the setting's encoder and store.
+func storedVideos(ctx context.Context, c *corpus.Corpus, setting Setting, plan corpus.Plan) (Pairs, error) {
 	data := texts(c)
 	features, err := c.Encode(ctx, setting.Encoders.Frames, plan, setting.Store, setting.progress(c))
 	if err != nil {
@@ -256,6 +259,15 @@ func StoredPairs(ctx context.Context, c *corpus.Corpus, setting Setting, plan co
 	}
 	for i, f := range features {
 		data.Videos[i].Features, data.Videos[i].Spans = f.Rows, f.Spans
+	}
+	return data, nil
+}
+
+// StoredPairs returns a split with features of the frames that a plan takes and text vectors, from the setting's encoders and store.
+func StoredPairs(ctx context.Context, c *corpus.Corpus, setting Setting, plan corpus.Plan) (Pairs, error) {
+	data, err := storedVideos(ctx, c, setting, plan)
+	if err != nil {
+		return Pairs{}, err
 	}
 	vectors, err := setting.Encoders.Texts.EncodeTexts(ctx, c.Set.Texts())
 	if err != nil {

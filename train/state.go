@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -81,22 +82,26 @@ func (s *state) warn(job Job) {
 	}
 }
 
-// Validation is how good a model is on the validation split.
+// Validation is how good a model is on the validation split, by the measures of its task; those of others are zero.
 type Validation struct {
 	Step        int     `json:"step"`
 	Epoch       int     `json:"epoch"` // from 1
-	TextToVideo Recalls `json:"text_to_video"`
-	VideoToText Recalls `json:"video_to_text"`
+	TextToVideo Recalls `json:"text_to_video,omitzero"`
+	VideoToText Recalls `json:"video_to_text,omitzero"`
 
-	Moments *MomentRecalls `json:"moments,omitempty"` // of runs that learn to find moments, in place of the two above
+	Moments  *MomentRecalls `json:"moments,omitempty"` // of runs that learn to find moments
+	Captions Written        `json:"captions,omitzero"` // of runs that learn to write
 }
 
 // Recalls are R@1, R@5 and R@10 in percent.
 type Recalls [3]float64
 
 // Score is what the best checkpoint is chosen by: the sum of all six recalls, "Rsum", which is steadier on a small split
-// than R@1 alone; of moments the sum of all four.
+// than R@1 alone; of moments the sum of all four; of captions their CIDEr.
 func (v Validation) Score() float64 {
+	if v.Captions != (Written{}) {
+		return v.Captions.CIDEr
+	}
 	var sum float64
 	if v.Moments != nil {
 		for _, recall := range v.Moments {
@@ -111,18 +116,23 @@ func (v Validation) Score() float64 {
 
 // String says how good in one figure, for a progress note.
 func (v Validation) String() string {
-	if v.Moments != nil {
+	switch {
+	case v.Captions != (Written{}):
+		return fmt.Sprintf("CIDEr %.1f", v.Captions.CIDEr)
+	case v.Moments != nil:
 		return fmt.Sprintf("R@1, IoU 0.5: %.1f", v.Moments[0])
 	}
 	return fmt.Sprintf("R@1 %.1f", v.TextToVideo[0])
 }
 
-// best returns the validation with the highest score, the earliest of equals; nil when there is none.
+// best returns the validation with the highest score, of equals that with the lowest loss, of these the earliest; nil when
+// there is none.
 func (s *state) best() *Validation {
 	var best *Validation
 	for i := range s.Validations {
-		if best == nil || s.Validations[i].Score() > best.Score() {
-			best = &s.Validations[i]
+		v := &s.Validations[i]
+		if best == nil || cmp.Or(cmp.Compare(v.Score(), best.Score()), cmp.Compare(best.Captions.Loss, v.Captions.Loss)) > 0 {
+			best = v
 		}
 	}
 	return best

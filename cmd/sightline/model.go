@@ -153,9 +153,12 @@ func (a *app) modelShowCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			dir, ok := s.findBundle(args[0])
-			if !ok {
+			dir, kind, ok := s.findBundle(args[0])
+			switch {
+			case !ok:
 				return noBundle(args[0])
+			case kind != "":
+				return wrongKind(args[0], kind)
 			}
 			o, err := s.opener()
 			if err != nil {

@@ -15,6 +15,7 @@ import (
 	"sightline"
 	"sightline/align"
 	"sightline/align/locate"
+	"sightline/caption"
 	"sightline/corpus"
 	"sightline/internal/terminal"
 	"sightline/train"
@@ -48,11 +49,14 @@ func (a *app) trainCommand() *cobra.Command {
 the run and its curves beside it. The best epoch is chosen on the validation split; test data is
 never looked at. Interrupted or killed, the same command continues the run exactly.
 
+A run compares videos with sentences, or with task: caption writes sentences about videos.
 sightline config init prints a run file with every key and its default.`,
 		Example: `  sightline config init > run.yaml
   sightline train run.yaml --out runs/first
   sightline eval --model runs/first --data world:A/base/test
-  sightline model use runs/first`,
+  sightline model use runs/first
+  sightline config init --task caption > captions.yaml
+  sightline train captions.yaml --out runs/captions`,
 		Args: operands(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			config, err := train.ReadConfig(args[0])
@@ -98,15 +102,23 @@ func validationTable(task string, best train.Validation) terminal.Table {
 		table.Row(cells...)
 	}
 	titles := []string{"R@1", "R@5", "R@10"}
-	if task == train.Moments {
+	switch task {
+	case train.Moments:
 		titles = []string{"R@1, IoU 0.5", "R@1, IoU 0.7", "R@10, IoU 0.5", "R@10, IoU 0.7"}
+	case train.Captions:
+		titles = []string{"BLEU-4", "METEOR", "ROUGE-L", "CIDEr"}
 	}
 	table.Columns = []terminal.Column{{}}
 	for _, title := range titles {
 		table.Columns = append(table.Columns, terminal.Column{Title: title, Right: true})
 	}
-	if task == train.Moments {
+	switch task {
+	case train.Moments:
 		row("moments of all videos", best.Moments[:]...)
+		return table
+	case train.Captions:
+		w := best.Captions
+		row("captions", w.BLEU4, w.METEOR, w.ROUGEL, w.CIDEr)
 		return table
 	}
 	row("text to video", best.TextToVideo[:]...)
@@ -172,7 +184,17 @@ func (a *app) train(cmd *cobra.Command, config train.Config, dir, features strin
 func prepare(ctx context.Context, config train.Config, setting train.Setting) (train.Job, []train.DataRecord, func(dir string) error, error) {
 	space := sightline.Space{Sampling: corpus.Uniform(config.Data.Frames).String()}
 	if frames := setting.Encoders.Frames; frames != nil {
-		space.Video, space.Text, space.Preprocess = frames.ID(), setting.Encoders.Texts.ID(), frames.Preprocess()
+		space.Video, space.Preprocess = frames.ID(), frames.Preprocess()
+	}
+	if config.Task == train.Captions {
+		job, model, data, err := train.PrepareCaptions(ctx, config, setting)
+		return job, data, func(dir string) error {
+			_, err := caption.Save(dir, config.Name, model, space)
+			return err
+		}, err
+	}
+	if texts := setting.Encoders.Texts; texts != nil {
+		space.Text = texts.ID()
 	}
 	if config.Task == train.Moments {
 		space.Sampling = corpus.Rate(config.Data.Rate).String()

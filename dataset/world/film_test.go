@@ -119,14 +119,6 @@ func TestFilmFramesFollowTheEvents(t *testing.T) {
 	}
 }
 
-func TestSubRip(t *testing.T) {
-	got := srt([]sightline.Cue{{Span: sightline.Span{Start: 1.5, End: 3.0625}, Text: "Hello"}, {Span: sightline.Span{Start: 3661, End: 3662}, Text: "Bye"}})
-	want := "1\n00:00:01,500 --> 00:00:03,063\nHello\n\n2\n01:01:01,000 --> 01:01:02,000\nBye\n\n"
-	if got != want {
-		t.Errorf("got %q", got)
-	}
-}
-
 // Sampling draws the same pictures as the whole film has at those times.
 func TestFilmSample(t *testing.T) {
 	f := New(A, Options{Seed: 2, Extent: Extent{Moments: [3]int{1}}, Rho: 0.75}).Moments[Train][0]
