@@ -61,6 +61,9 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, *align.M
 	if err != nil {
 		return Job{}, nil, nil, err
 	}
+	if _, err := align.NewParts(config.Parts); err != nil { // before hours of encoding, too
+		return Job{}, nil, nil, err
+	}
 
 	var tower align.Tower
 	records := []DataRecord{describe(ctx, "val", val, config.Data.Frames)}

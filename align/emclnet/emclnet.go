@@ -43,12 +43,12 @@ func Default() *Head { return &Head{Head: *seqtransf.Default(), EM: emcl.Default
 // decomposition is where the parameters of EM stand among the head's.
 const decomposition = "em."
 
-// Check returns an error for constants that make no sense.
-func (h *Head) Check() error {
+// Valid returns an error for constants that make no sense.
+func (h *Head) Valid() error {
 	if !(h.Temperature > 0) {
 		return fmt.Errorf("temperature is %v, and must be positive", h.Temperature)
 	}
-	return h.EM.Check()
+	return h.EM.Valid()
 }
 
 // Init adds the transformer over frames and the parameters of EM.
