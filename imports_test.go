@@ -44,14 +44,20 @@ var layers = map[string][]string{
 	"align":         {".", "encoder", "engine"},
 	// What makes every head known.
 	"align/heads": {".", "align"},
+	// Its videos are pooled by X-Pool.
+	"align/tmass": {".", "align", "encoder", "engine"},
 	// Published checkpoints become heads.
 	"align/checkpoint": {".", "align", "engine"},
-	"corpus":           {".", "dataset", "video", "encoder", "feature", "metric"},
-	"train":            {".", "align", "corpus", "dataset", "metric", "feature", "encoder", "engine"},
-	"search":           {".", "index", "align", "encoder", "feature"},
-	"library":          {".", "index", "encoder", "feature", "video"},
-	"serve":            {".", "library", "search", "feature", "video"},
-	"benchmark":        {".", "train", "align", "corpus", "dataset", "metric", "feature", "encoder", "engine"},
+	// Methods of finding moments stand on their shared encoders, and ReLoCLNet on XML.
+	"align/xml":       {".", "align/locate", "encoder", "engine"},
+	"align/reloclnet": {".", "align/locate", "align/xml", "encoder", "engine"},
+	"align/qacln":     {".", "align/locate", "encoder", "engine"},
+	"corpus":          {".", "dataset", "video", "encoder", "feature", "metric"},
+	"train":           {".", "align", "corpus", "dataset", "metric", "feature", "encoder", "engine"},
+	"search":          {".", "index", "align", "encoder", "feature"},
+	"library":         {".", "index", "encoder", "feature", "video"},
+	"serve":           {".", "library", "search", "feature", "video"},
+	"benchmark":       {".", "train", "align", "corpus", "dataset", "metric", "feature", "encoder", "engine"},
 }
 
 // above are the folders whose programs may import everything and which nothing imports.

@@ -34,7 +34,8 @@ type Sentence struct {
 	Text    string
 	Vector  []float32        // [Dt], from the text encoder
 	Tokens  sightline.Matrix // [L, Dt], word by word; zero where the encoder gives none
-	Offsets [][2]int         // L byte ranges of Text, one a token
+	Read    string           // Text as the encoder of words reads it, cleaned; "" without Tokens
+	Offsets [][2]int         // L byte ranges of Read, one a token
 }
 
 // Batch is what training sees of B pairs. Nothing pairs a text with a video except the order.
@@ -42,6 +43,7 @@ type Batch struct {
 	Videos []Video
 	Texts  []Sentence
 	Spans  []sightline.Span // where in its video each text happens; nil outside moment tasks
+	Epoch  int              // of the run, from 0, for losses that change as it goes on
 }
 
 // Frames is what a tower makes of B videos, and in the same shape what a head keeps of them.

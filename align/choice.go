@@ -39,15 +39,18 @@ var (
 // Heads returns the names of the heads that this program knows.
 func Heads() []string { return slices.Sorted(maps.Keys(heads)) }
 
+// KnownParts returns the names of the parts that this program knows.
+func KnownParts() []string { return slices.Sorted(maps.Keys(parts)) }
+
 // NewHead returns a new head as configured. A name or an option that is not known is an error.
-func NewHead(c Choice) (Head, error) { return made("head", heads, c) }
+func NewHead(c Choice) (Head, error) { return Chosen("head", heads, c) }
 
 // NewParts returns new parts as configured, in their order. Names or options that are not known, and a kind that is chosen
 // twice, are errors.
 func NewParts(choices []Choice) ([]NamedPart, error) {
 	var list []NamedPart
 	for _, c := range choices {
-		part, err := made("part", parts, c)
+		part, err := Chosen("part", parts, c)
 		if err != nil {
 			return nil, err
 		}
@@ -59,8 +62,9 @@ func NewParts(choices []Choice) ([]NamedPart, error) {
 	return list, nil
 }
 
-// made returns what a choice names, with its options.
-func made[T any](what string, known map[string]func() T, c Choice) (T, error) {
+// Chosen returns what a choice names among what is known, with its options in place of the defaults. What says what sort of
+// thing it is.
+func Chosen[T any](what string, known map[string]func() T, c Choice) (T, error) {
 	var none T
 	fail := func(err error) (T, error) {
 		return none, &sightline.Error{Kind: sightline.Usage, What: fmt.Sprintf("use %s %q", what, c.Kind), Err: err}

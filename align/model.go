@@ -47,6 +47,11 @@ func New(e *engine.Engine, tower Tower, head Head, seed uint64, parts ...NamedPa
 	head.Init(part, tower.Dim(), random)
 	weights.Merge(headPrefix, part)
 	for _, p := range parts {
+		if checked, ok := p.Part.(Checked); ok {
+			if err := checked.Check(tower.Dim()); err != nil {
+				return nil, fmt.Errorf("new model: part %s: %w", p.Name, err)
+			}
+		}
 		part := engine.NewWeights()
 		p.Part.Init(part, tower.Dim(), random)
 		weights.Merge(p.prefix(), part)
@@ -61,48 +66,65 @@ const initialLogitScale = 2.659260036932778
 // With returns a model over given weights.
 func With(e *engine.Engine, tower Tower, head Head, weights *engine.Weights, parts ...NamedPart) (*Model, error) {
 	m := &Model{Tower: tower, Head: head, Parts: parts, Weights: weights, Engine: e}
-	layers := 0
+	layers, scorers := 0, 0
 	for _, p := range parts {
 		if _, ok := p.Part.(Layer); ok {
 			layers++
 		}
+		if scorer, ok := p.Part.(Scorer); ok && scorer.Share() > 0 {
+			scorers++
+		}
 	}
-	if layers > 1 {
-		return nil, errors.New("new model: it takes one layer at most among its parts")
+	if layers > 1 || scorers > 1 {
+		return nil, errors.New("new model: among its parts it takes one layer at most, and one that has a say in the scores")
 	}
-	video := func(vars engine.Vars, in []*Node) Frames {
-		return head.Video(vars.Under(headPrefix), tower.Video(vars.Under(towerPrefix), in))
+	video := func(vars engine.Vars, in []*Node) []*Node { // vectors, mask, and the view of a part that has a say in the scores
+		frames := tower.Video(vars.Under(towerPrefix), in)
+		kept := head.Video(vars.Under(headPrefix), frames)
+		out := []*Node{kept.Vectors, kept.Mask}
+		if scorer, prefix := m.scorer(); scorer != nil {
+			out = append(out, scorer.VideoView(vars.Under(prefix), frames))
+		}
+		return out
 	}
-	text := func(vars engine.Vars, in []*Node) *Node {
-		return head.Text(vars.Under(headPrefix), tower.Text(vars.Under(towerPrefix), in))
+	text := func(vars engine.Vars, in []*Node) []*Node {
+		sentence := tower.Text(vars.Under(towerPrefix), in)
+		out := []*Node{head.Text(vars.Under(headPrefix), sentence)}
+		if scorer, prefix := m.scorer(); scorer != nil {
+			out = append(out, scorer.TextView(vars.Under(prefix), sentence))
+		}
+		return out
 	}
 	for _, program := range []struct {
 		target **engine.Program
 		build  engine.Func
 	}{
 		{&m.videos, func(vars engine.Vars, in []*Node) []*Node {
-			kept := video(vars, in)
-			return []*Node{m.alone(vars, kept.Vectors), kept.Mask}
+			out := video(vars, in)
+			out[0] = m.alone(vars, out[0])
+			return out
 		}},
-		{&m.texts, func(vars engine.Vars, in []*Node) []*Node { return []*Node{m.alone(vars, text(vars, in))} }},
-		{&m.bareVideos, func(vars engine.Vars, in []*Node) []*Node {
-			kept := video(vars, in)
-			return []*Node{kept.Vectors, kept.Mask}
+		{&m.texts, func(vars engine.Vars, in []*Node) []*Node {
+			out := text(vars, in)
+			out[0] = m.alone(vars, out[0])
+			return out
 		}},
-		{&m.bareTexts, func(vars engine.Vars, in []*Node) []*Node { return []*Node{text(vars, in)} }},
+		{&m.bareVideos, video},
+		{&m.bareTexts, text},
 		{&m.recall, func(vars engine.Vars, in []*Node) []*Node {
 			return []*Node{head.Recall(vars.Under(headPrefix), Frames{Vectors: in[0], Mask: in[1]})}
 		}},
 		{&m.scores, func(vars engine.Vars, in []*Node) []*Node {
-			return []*Node{head.Score(vars.Under(headPrefix), in[0], Frames{Vectors: in[1], Mask: in[2]})}
+			scores := head.Score(vars.Under(headPrefix), in[0], Frames{Vectors: in[1], Mask: in[2]})
+			return []*Node{m.mixed(scores, in[3:])}
 		}},
 		{&m.jointScores, func(vars engine.Vars, in []*Node) []*Node {
 			videos, texts, _ := m.together(vars, Frames{Vectors: in[1], Mask: in[2]}, in[0])
 			if joint, ok := head.(JointHead); ok {
 				scores, _ := joint.Joint(vars.Under(headPrefix), texts, videos)
-				return []*Node{scores}
+				return []*Node{m.mixed(scores, in[3:])}
 			}
-			return []*Node{head.Score(vars.Under(headPrefix), texts, videos)}
+			return []*Node{m.mixed(head.Score(vars.Under(headPrefix), texts, videos), in[3:])}
 		}},
 	} {
 		compiled, err := e.Compile(weights, program.build)
@@ -196,7 +218,11 @@ func (m *Model) score(ctx context.Context, texts, videos Encoded, block Traits, 
 				return sightline.Matrix{}, err
 			}
 			rows := texts.Rows(a, min(a+block.Texts, texts.N))
-			out, err := program.Run(engine.Floats(rows.Data, rows.N, rows.Dim), right[0], right[1])
+			in := []engine.Array{engine.Floats(rows.Data, rows.N, rows.Dim), right[0], right[1]}
+			if rows.E > 0 {
+				in = append(in, engine.Floats(rows.View, rows.N, rows.E), engine.Floats(columns.View, columns.N, columns.E))
+			}
+			out, err := program.Run(in...)
 			if err != nil {
 				return sightline.Matrix{}, fmt.Errorf("score: %w", err)
 			}

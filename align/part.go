@@ -50,6 +50,29 @@ type Regularizer interface {
 	Watched() []string
 }
 
+// Counting is a Regularizer with parameters that a training step changes without a gradient, such as a count of steps. Its
+// Loss returns their new values, in the order of Counted, after the scalars to watch.
+type Counting interface {
+	Regularizer
+	// Counted names these parameters, which are among Fixed.
+	Counted() []string
+}
+
+// Checked is a Part that may refuse what it is to be put into, before it is made. Options that make no sense anywhere are better
+// refused by Valid, which Register tells of: that happens before anything is encoded.
+type Checked interface {
+	Part
+	// Check returns why the part cannot stand beside a tower of width dim.
+	Check(dim int) error
+}
+
+// Weighing is a Part that says how much each pair of a batch counts in the head's loss.
+type Weighing interface {
+	Part
+	// Weights returns numbers from 0 to 1 [B], without gradient; nil where all pairs count alike.
+	Weights(vars engine.Vars, seen Seen) *Node
+}
+
 // Prompted is a Part that has texts of its own, which the frozen text encoder reads once before the part's Init.
 type Prompted interface {
 	Part
@@ -64,6 +87,8 @@ type TextPart interface {
 	Part
 	// Texts returns the texts with their vectors; none to pass none.
 	Texts() []Sentence
+	// Settle takes over what the tower makes of them as it stands [K, D], before the model is judged or saved.
+	Settle(weights *engine.Weights, vectors sightline.Matrix) error
 }
 
 // Layer changes what a head keeps of videos and texts, between Head.Video and Head.Text on one side and Head.Score on the
@@ -82,6 +107,43 @@ type Layer interface {
 	Alone(vars engine.Vars, vectors *Node) *Node
 	// Fit prepares Alone from a reference set: rows [N, D] that the head kept of videos, and of texts.
 	Fit(weights *engine.Weights, videos, texts sightline.Matrix) error
+}
+
+// Settle gives the parts what the tower makes of their own texts as it stands. Where no part has such texts it does nothing.
+func (m *Model) Settle(ctx context.Context) error {
+	for _, p := range m.Parts {
+		reader, ok := p.Part.(TextPart)
+		if !ok || len(reader.Texts()) == 0 {
+			continue
+		}
+		program, err := m.OfTexts(p.Name, func(_ engine.Vars, sentence *Node) []*Node { return []*Node{sentence} })
+		if err != nil {
+			return err
+		}
+		vectors, err := encode(ctx, reader.Texts(), blockTexts, m.Tower.TextInputs, program)
+		if err != nil {
+			return fmt.Errorf("texts of %s: %w", p.Name, err)
+		}
+		if err := reader.Settle(m.Weights.Under(p.prefix()), vectors.valid()); err != nil {
+			return fmt.Errorf("texts of %s: %w", p.Name, err)
+		}
+	}
+	return nil
+}
+
+// OfVideos compiles what fn makes, with the named part's parameters, of videos as the tower sees them: it runs on what the
+// tower's VideoInputs lays out.
+func (m *Model) OfVideos(part string, fn func(vars engine.Vars, frames Frames) []*Node) (*engine.Program, error) {
+	return m.Engine.Compile(m.Weights, func(vars engine.Vars, in []*Node) []*Node {
+		return fn(vars.Under(NamedPart{Name: part}.prefix()), m.Tower.Video(vars.Under(towerPrefix), in))
+	})
+}
+
+// OfTexts is OfVideos for texts [B, D] and the tower's TextInputs.
+func (m *Model) OfTexts(part string, fn func(vars engine.Vars, sentence *Node) []*Node) (*engine.Program, error) {
+	return m.Engine.Compile(m.Weights, func(vars engine.Vars, in []*Node) []*Node {
+		return fn(vars.Under(NamedPart{Name: part}.prefix()), m.Tower.Text(vars.Under(towerPrefix), in))
+	})
 }
 
 // layer returns the model's Layer with its name; nil where it has none.
@@ -205,7 +267,7 @@ func (m *Model) Watched() []string {
 	return names
 }
 
-// Kept names the weights whose new values a training step returns after what is watched.
+// Kept names the weights whose new values a training step returns after what is watched: the layer's, then the parts' own.
 func (m *Model) Kept() []string {
 	var names []string
 	if layer, prefix := m.layer(); layer != nil && layer.Trains() {
@@ -216,6 +278,13 @@ func (m *Model) Kept() []string {
 	if head, ok := m.Head.(JointHead); ok {
 		for _, name := range head.Kept() {
 			names = append(names, headPrefix+name)
+		}
+	}
+	for _, p := range m.Parts {
+		if counting, ok := p.Part.(Counting); ok {
+			for _, name := range counting.Counted() {
+				names = append(names, p.prefix()+name)
+			}
 		}
 	}
 	return names

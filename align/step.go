@@ -40,12 +40,12 @@ func (m *Model) Step(batch Batch, masked bool, random *rand.Rand) (Step, error) 
 	draw := func(shapes [][]int) []engine.Array {
 		var noise []engine.Array
 		for _, shape := range shapes {
-			noise = append(noise, uniform(random, shape))
+			noise = append(noise, Uniform(random, shape...))
 		}
 		return noise
 	}
 	if objective, ok := m.Head.(Objective); ok {
-		s.Noise = draw(objective.Noise(len(batch.Videos), bucket(longest), m.Tower.Dim()))
+		s.Noise = draw(objective.Noise(len(batch.Videos), Bucket(longest), m.Tower.Dim()))
 	}
 	for _, p := range m.Parts {
 		var part PartStep
@@ -55,28 +55,33 @@ func (m *Model) Step(batch Batch, masked bool, random *rand.Rand) (Step, error) 
 			}
 		}
 		if regularizer, ok := p.Part.(Regularizer); ok {
-			part.Noise = draw(regularizer.Noise(len(batch.Videos), bucket(longest), m.Tower.Dim()))
+			part.Noise = draw(regularizer.Noise(len(batch.Videos), Bucket(longest), m.Tower.Dim()))
 		}
 		s.Parts = append(s.Parts, part)
 	}
 	if masked {
-		same := make([]float32, 0, len(batch.Videos)*len(batch.Videos))
-		for _, a := range batch.Videos {
-			for _, b := range batch.Videos {
-				if a.ID == b.ID {
-					same = append(same, 1)
-				} else {
-					same = append(same, 0)
-				}
-			}
-		}
-		s.Same = []engine.Array{engine.Floats(same, len(batch.Videos), len(batch.Videos))}
+		s.Same = []engine.Array{SameVideo(batch.Videos)}
 	}
 	return s, nil
 }
 
-// uniform returns numbers in [0, 1) of the given shape, two from each draw.
-func uniform(random *rand.Rand, shape []int) engine.Array {
+// SameVideo returns [B, B], 1 where two places of a batch show one video.
+func SameVideo(videos []Video) engine.Array {
+	same := make([]float32, 0, len(videos)*len(videos))
+	for _, a := range videos {
+		for _, b := range videos {
+			if a.ID == b.ID {
+				same = append(same, 1)
+			} else {
+				same = append(same, 0)
+			}
+		}
+	}
+	return engine.Floats(same, len(videos), len(videos))
+}
+
+// Uniform returns numbers in [0, 1) of the given shape, two from each draw.
+func Uniform(random *rand.Rand, shape ...int) engine.Array {
 	size := 1
 	for _, dim := range shape {
 		size *= dim
@@ -119,6 +124,10 @@ func (m *Model) Loss(vars engine.Vars, like Step, nodes []*Node) []*Node {
 	}
 	videos, texts, noise := take(like.Videos), take(like.Texts), take(like.Noise)
 	_, same := take(like.Targets), take(like.Same)
+	parts := make([]struct{ Texts, Noise []*Node }, len(m.Parts))
+	for i := range parts {
+		parts[i].Texts, parts[i].Noise = take(like.Parts[i].Texts), take(like.Parts[i].Noise)
+	}
 	contrast := Contrast{Scale: Scale(vars)}
 	if len(same) > 0 {
 		contrast.Same = same[0]
@@ -126,8 +135,19 @@ func (m *Model) Loss(vars engine.Vars, like Step, nodes []*Node) []*Node {
 	tower, head := vars.Under(towerPrefix), vars.Under(headPrefix)
 	frames, sentence := m.Tower.Video(tower, videos), m.Tower.Text(tower, texts)
 	left, right := m.Head.Text(head, sentence), m.Head.Video(head, frames)
-	before := Seen{Frames: frames, Sentence: sentence, Kept: right, Said: left, Scale: contrast.Scale}
-	before.Read = func(in []*Node) *Node { return m.Tower.Text(tower, in) }
+	bare := Seen{Frames: frames, Sentence: sentence, Kept: right, Said: left, Scale: contrast.Scale}
+	bare.Read = func(in []*Node) *Node { return m.Tower.Text(tower, in) }
+	seen := func(i int, p NamedPart) (Seen, engine.Vars) {
+		own := bare
+		own.Texts = parts[i].Texts
+		return own, vars.Under(p.prefix())
+	}
+	for i, p := range m.Parts {
+		if weighing, ok := p.Part.(Weighing); ok {
+			own, vars := seen(i, p)
+			contrast.weigh(weighing.Weights(vars, own))
+		}
+	}
 	var loss *Node
 	var kept, watched []*Node
 	if layer, _ := m.layer(); layer != nil && layer.Trains() {
@@ -148,12 +168,11 @@ func (m *Model) Loss(vars engine.Vars, like Step, nodes []*Node) []*Node {
 		}
 	}
 	for i, p := range m.Parts {
-		seen := before
-		seen.Texts = take(like.Parts[i].Texts)
-		noise := take(like.Parts[i].Noise)
 		if regularizer, ok := p.Part.(Regularizer); ok {
-			own, scalars := regularizer.Loss(vars.Under(p.prefix()), seen, noise)
-			loss, watched = Add(loss, own), append(watched, scalars...)
+			view, vars := seen(i, p)
+			own, scalars := regularizer.Loss(vars, view, parts[i].Noise)
+			count := len(regularizer.Watched())
+			loss, watched, kept = Add(loss, own), append(watched, scalars[:count]...), append(kept, scalars[count:]...)
 		}
 	}
 	return append(append([]*Node{loss}, watched...), kept...)

@@ -60,7 +60,7 @@ func (s Stored) VideoInputs(videos []Video) ([]engine.Array, error) {
 		}
 		longest = max(longest, clip.Features.Rows)
 	}
-	length := bucket(longest)
+	length := Bucket(longest)
 	data := make([]float32, len(videos)*length*s.VideoDim)
 	mask := make([]float32, len(videos)*length)
 	for i, clip := range videos {
@@ -108,9 +108,9 @@ func (s Stored) adapt(vars engine.Vars, x *Node) *Node {
 	return Add(x, transformer.Linear(vars, "up", hidden))
 }
 
-// bucket rounds a length up to 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, …: every shape is compiled once, and padding costs at
+// Bucket rounds a length up to 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, …: every shape is compiled once, and padding costs at
 // most a third.
-func bucket(n int) int {
+func Bucket(n int) int {
 	for power := 1; ; power *= 2 {
 		if n <= power {
 			return power

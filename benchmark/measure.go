@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"sightline"
 	"sightline/align"
@@ -37,7 +38,8 @@ type tested struct {
 	first    []metric.Ranking // by the recall vectors alone; nil for heads of one stage, as is the next
 	twoStage []metric.Ranking // with only the first stage's candidates re-scored
 	cost     Cost
-	epochs   []Epoch // nil where they were not looked at
+	epochs   []Epoch            // nil where they were not looked at
+	watched  map[string]float64 // what the model's parts reported, the mean over the last tenth of the steps
 }
 
 // Cost is what a method takes.
@@ -92,7 +94,7 @@ func (b *bench) measure(ctx context.Context, method Method, seed uint64) (tested
 		if err := about.Accepts(encoder.ID(), encoder.ID(), encoder.Preprocess()); err != nil {
 			return t, err
 		}
-		if t.cost, t.epochs, err = readRun(dir); err != nil {
+		if t.cost, t.epochs, t.watched, err = readRun(dir); err != nil {
 			return t, err
 		}
 	}
@@ -120,7 +122,17 @@ func (b *bench) measure(ctx context.Context, method Method, seed uint64) (tested
 
 // folder returns where the run of a method and a seed lies.
 func (b *bench) folder(method Method, seed uint64) string {
-	return filepath.Join(b.Dir, fmt.Sprintf("%s-%s-seed%d", b.Size, strings.ReplaceAll(method.Name, " ", "-"), seed))
+	return filepath.Join(b.Dir, fmt.Sprintf("%s-%s-seed%d", b.Size, folderName(method.Name), seed))
+}
+
+// folderName makes a folder's name of a method's.
+func folderName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '+' || r == '-' || r == '.' || r >= '0' && r <= '9' || unicode.IsLetter(r) {
+			return r
+		}
+		return '-'
+	}, name)
 }
 
 // watched tells whether every epoch of a run is tested on its way: where testing costs little.
@@ -145,7 +157,7 @@ func (b *bench) fit(ctx context.Context, config train.Config, dir, bundle string
 	if err != nil {
 		return err
 	}
-	if watched(config) {
+	if b.Watch && watched(config) {
 		job.Judged = func(ctx context.Context, v train.Validation) error { return b.look(ctx, model, dir, v.Epoch) }
 	}
 	record, err := train.Run(ctx, job)
@@ -156,14 +168,14 @@ func (b *bench) fit(ctx context.Context, config train.Config, dir, bundle string
 	if err := record.Save(dir); err != nil {
 		return err
 	}
-	space := sightline.Space{Video: b.encoder.ID(), Text: b.encoder.ID(), Preprocess: b.encoder.Preprocess(), Sampling: corpus.Sampling(frames)}
+	space := sightline.Space{Video: b.encoder.ID(), Text: b.encoder.ID(), Preprocess: b.encoder.Preprocess(), Sampling: corpus.Uniform(frames).String()}
 	_, err = align.Save(bundle, config.Name, config.Head, config.Parts, model, space)
 	return err
 }
 
 // look tests a model as it stands after an epoch and keeps the result in the run's folder.
 func (b *bench) look(ctx context.Context, model *align.Model, dir string, epoch int) error {
-	_, epochs, err := readRun(dir)
+	_, epochs, _, err := readRun(dir)
 	if err != nil {
 		return err
 	}
@@ -192,11 +204,13 @@ func (b *bench) look(ctx context.Context, model *align.Model, dir string, epoch 
 	return atomicfile.Write(filepath.Join(dir, epochsFile), append(text, '\n'))
 }
 
-// readRun returns what a finished run took and what was seen of its epochs, as far as there is either.
-func readRun(dir string) (cost Cost, epochs []Epoch, err error) {
+// readRun returns what a finished run took, what was seen of its epochs, and what its parts reported in the end, as far as
+// there is any of it.
+func readRun(dir string) (cost Cost, epochs []Epoch, watched map[string]float64, err error) {
 	var record struct {
-		Parameters int     `json:"parameters"` // those that were trained, the encoder's among them
-		Seconds    float64 `json:"seconds"`
+		Parameters int           `json:"parameters"` // those that were trained, the encoder's among them
+		Seconds    float64       `json:"seconds"`
+		Watched    train.Watched `json:"watched"`
 	}
 	for name, target := range map[string]any{"record.json": &record, epochsFile: &epochs} {
 		text, err := os.ReadFile(filepath.Join(dir, name))
@@ -204,13 +218,13 @@ func readRun(dir string) (cost Cost, epochs []Epoch, err error) {
 			continue
 		}
 		if err != nil {
-			return cost, nil, err
+			return cost, nil, nil, err
 		}
 		if err := json.Unmarshal(text, target); err != nil {
-			return cost, nil, fmt.Errorf("%s: %w", filepath.Join(dir, name), err)
+			return cost, nil, nil, fmt.Errorf("%s: %w", filepath.Join(dir, name), err)
 		}
 	}
-	return Cost{Parameters: record.Parameters, Seconds: record.Seconds}, epochs, nil
+	return Cost{Parameters: record.Parameters, Seconds: record.Seconds}, epochs, record.Watched.Last(), nil
 }
 
 // test scores a test set, exactly and, for heads of two stages, as served; timed tells to measure single queries too.
@@ -236,7 +250,7 @@ func (t *tested) test(ctx context.Context, model *align.Model, pairs train.Pairs
 			return err
 		}
 	}
-	if !model.Head.Traits().TwoStage {
+	if !model.TwoStage() {
 		return nil
 	}
 	recall, err := model.RecallVectors(ctx, videos)

@@ -41,6 +41,30 @@ func onFeatures(head align.Choice, epochs, batch int, rate float64) func(train.C
 	}
 }
 
+// FromFiles returns a row for each run file, named as the file says, after the untrained encoder. The first is what the
+// others are tested against. Data, seed and frames are the plan's.
+func FromFiles(paths []string) ([]Method, error) {
+	methods := []Method{Methods[0]}
+	for _, path := range paths {
+		config, err := train.ReadConfig(path)
+		if err != nil {
+			return nil, err
+		}
+		for _, other := range methods {
+			if other.Name == config.Name {
+				return nil, &sightline.Error{Kind: sightline.Usage, What: "read " + path,
+					Err: fmt.Errorf("another row is named %q too", config.Name), Try: "give every run file a name of its own"}
+			}
+		}
+		methods = append(methods, Method{config.Name, func(plan train.Config) train.Config {
+			own := config
+			own.Name, own.Seed, own.Data = plan.Name, plan.Seed, plan.Data
+			return own
+		}})
+	}
+	return methods, nil
+}
+
 // Choose returns the named methods in the order of Methods, which always begins with the first; nil names mean all.
 func Choose(names []string) ([]Method, error) {
 	if names == nil {

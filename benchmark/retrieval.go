@@ -26,7 +26,8 @@ type Plan struct {
 	Rho      float64  // share of the facts that captions state
 	Captions int      // sentences a video in validation and test; 1 gives the pairs of MSR-VTT's 1k-A protocol
 	Seeds    int      // trainings of each method
-	Methods  []Method // rows; the first is what others are tested against
+	Methods  []Method // rows; the first is untrained, the second what others are tested against
+	Watch    bool     // test every epoch, for the table of what choosing on the test set flatters
 	Dir      string   // where runs, features and results are kept
 }
 
@@ -132,7 +133,7 @@ func (b *bench) setting(encoder *tiny.Encoder, label string) train.Setting {
 }
 
 func (b *bench) pairs(ctx context.Context, split *corpus.Corpus, encoder *tiny.Encoder) (train.Pairs, error) {
-	return train.StoredPairs(ctx, split, b.setting(encoder, ""), frames)
+	return train.StoredPairs(ctx, split, b.setting(encoder, ""), corpus.Uniform(frames))
 }
 
 // since returns the seconds gone by.

@@ -35,7 +35,8 @@ func TestRetrieval(t *testing.T) {
 	}
 	e := enginetest.Open(t)
 	plan := Plan{
-		Size: "demo", Rho: 0.75, Captions: 1, Seeds: 2, Dir: t.TempDir(),
+		Watch: true,
+		Size:  "demo", Rho: 0.75, Captions: 1, Seeds: 2, Dir: t.TempDir(),
 		Methods: []Method{chosen[0], once(chosen[1]), once(chosen[2])},
 	}
 	forecast, err := Predict(t.Context(), e, plan)

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sightline/internal/atomicfile"
@@ -75,7 +77,34 @@ func (r Result) tables() []grid {
 	if chosen.rows != nil {
 		all = append(all, chosen)
 	}
+	if r.Watched != nil {
+		all = append(all, r.watched())
+	}
 	return all
+}
+
+// watched tabulates what the parts of methods reported.
+func (r Result) watched() grid {
+	names := map[string]bool{}
+	for _, w := range r.Watched {
+		for name := range w.Scalars {
+			names[name] = true
+		}
+	}
+	sorted := slices.Sorted(maps.Keys(names))
+	g := grid{title: "What the parts report at the end of training, mean over seeds", head: append([]string{""}, sorted...)}
+	for _, w := range r.Watched {
+		row := []string{w.Method}
+		for _, name := range sorted {
+			if value, ok := w.Scalars[name]; ok {
+				row = append(row, fmt.Sprintf("%.3g", value))
+			} else {
+				row = append(row, "–")
+			}
+		}
+		g.rows = append(g.rows, row)
+	}
+	return g
 }
 
 // plain prints the grid in lined-up columns.

@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unicode/utf8"
 )
 
 // maxElement bounds the bytes of one element of a JSON document. Documents themselves may be of any size, on one line too:
-// they are read element by element.
-const maxElement = 16 << 20
+// they are read element by element. What lies on the way to the elements may be nested maxDepth deep.
+const (
+	maxElement = 16 << 20
+	maxDepth   = 1000
+)
 
 // document is a JSON file that is read piece by piece.
 type document struct {
@@ -79,8 +83,62 @@ func (d *document) fail(err error) error {
 	return &placeError{d.path, d.reader.lineAt(offset), err}
 }
 
-// line returns the line that has been reached.
-func (d *document) line() int { return d.reader.lineAt(d.decoder.InputOffset()) }
+// value reads the next value and returns the line that it begins on. Bytes that are no UTF-8 are an error here, as the
+// decoder would replace them in silence.
+func (d *document) value(into any) (line int, err error) {
+	d.reader.since = 0
+	var raw json.RawMessage
+	if err := d.decoder.Decode(&raw); err != nil {
+		return 0, d.fail(err)
+	}
+	start := d.decoder.InputOffset() - int64(len(raw))
+	line = d.reader.lineAt(start)
+	at := func(offset int, err error) error {
+		return &placeError{d.path, d.reader.lineAt(start + int64(offset)), err}
+	}
+	if offset, ok := notUTF8(raw); ok {
+		return line, at(offset, errNotUTF8)
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		offset := 0
+		if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			offset = int(e.Offset)
+		}
+		return line, at(offset, err)
+	}
+	return line, nil
+}
+
+// notUTF8 returns where the first bytes stand that are no UTF-8.
+func notUTF8(text []byte) (offset int, ok bool) {
+	for offset < len(text) {
+		r, size := utf8.DecodeRune(text[offset:])
+		if r == utf8.RuneError && size == 1 {
+			return offset, true
+		}
+		offset += size
+	}
+	return 0, false
+}
+
+// end takes the closing delimiter. Where the document ends with it, nothing may follow.
+func (d *document) end(document bool) error {
+	if _, err := d.decoder.Token(); err != nil {
+		return d.fail(err)
+	}
+	if !document {
+		return nil
+	}
+	d.reader.since = 0
+	switch token, err := d.decoder.Token(); {
+	case err == io.EOF:
+		return nil
+	case err != nil:
+		return d.fail(err)
+	default:
+		return d.fail(fmt.Errorf("found %v behind the end of the document", token))
+	}
+}
 
 // open takes the given opening delimiter.
 func (d *document) open(delimiter json.Delim) error {
@@ -125,10 +183,13 @@ func (d *document) skip() error {
 		}
 		switch token {
 		case json.Delim('{'), json.Delim('['):
-			depth++
+			if depth++; depth > maxDepth {
+				return d.fail(fmt.Errorf("nested more than %d deep", maxDepth))
+			}
 		case json.Delim('}'), json.Delim(']'):
 			depth--
 		}
+		d.reader.lineAt(d.decoder.InputOffset()) // lets go of the line ends passed
 		if depth == 0 {
 			return nil
 		}
@@ -147,19 +208,16 @@ func eachElement[T any](path, key string, do func(line int, element T) error) er
 			return err
 		}
 		for d.decoder.More() {
-			d.reader.since = 0
 			var element T
-			if err := d.decoder.Decode(&element); err != nil {
-				return d.fail(err)
+			line, err := d.value(&element)
+			if err != nil {
+				return err
 			}
-			if err := do(d.line(), element); err != nil {
+			if err := do(line, element); err != nil {
 				return err
 			}
 		}
-		if _, err := d.decoder.Token(); err != nil {
-			return d.fail(err)
-		}
-		return nil
+		return d.end(key == "")
 	})
 }
 
@@ -183,16 +241,14 @@ func eachMember[T any](path string, keys []string, do func(line int, name string
 			}
 			name, _ := token.(string)
 			var value T
-			if err := d.decoder.Decode(&value); err != nil {
-				return d.fail(fmt.Errorf("%s: %w", name, err))
+			line, err := d.value(&value)
+			if err != nil {
+				return err
 			}
-			if err := do(d.line(), name, value); err != nil {
+			if err := do(line, name, value); err != nil {
 				return err
 			}
 		}
-		if _, err := d.decoder.Token(); err != nil {
-			return d.fail(err)
-		}
-		return nil
+		return d.end(len(keys) == 0)
 	})
 }

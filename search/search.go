@@ -90,7 +90,7 @@ func (s *Searcher) encode(ctx context.Context, text string) (align.Encoded, erro
 // best returns the best window of each of the limit best videos, the best first: as the index has them, or re-scored by
 // the model.
 func (s *Searcher) best(ctx context.Context, query align.Encoded, limit int) ([]index.Scored, error) {
-	if !s.Model.Head.Traits().TwoStage {
+	if !s.Model.TwoStage() {
 		return s.recall(ctx, query, limit)
 	}
 	candidates := s.Candidates

@@ -33,6 +33,7 @@ type Setting struct {
 	Dir      string
 	Progress func(Progress)                    // may be nil
 	Encoding func(corpus string, done, of int) // told while features are made; may be nil
+	Warn     func(align.Warning)               // as Job's; may be nil
 }
 
 // progress returns what tells the setting how many videos of a split are done.
@@ -56,7 +57,7 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, *align.M
 	if err != nil {
 		return Job{}, nil, nil, err
 	}
-	job := Job{Config: config, Dir: setting.Dir, Progress: setting.Progress}
+	job := Job{Config: config, Dir: setting.Dir, Progress: setting.Progress, Warn: setting.Warn}
 	head, err := align.NewHead(config.Head)
 	if err != nil {
 		return Job{}, nil, nil, err
@@ -95,7 +96,7 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, *align.M
 			return Job{}, nil, nil, err
 		}
 	}
-	parts, err := prompted(ctx, config.Parts, setting.Encoders.Texts)
+	parts, err := Parts(ctx, config.Parts, setting.Encoders.Texts)
 	if err != nil {
 		return Job{}, nil, nil, err
 	}
@@ -122,6 +123,9 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, *align.M
 		return Job{}, nil, nil, err
 	}
 	job.Validate = func(ctx context.Context) (Validation, error) {
+		if err := model.Settle(ctx); err != nil {
+			return Validation{}, err
+		}
 		if err := fit(ctx); err != nil {
 			return Validation{}, err
 		}
@@ -131,8 +135,8 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, *align.M
 	return job, model, records, nil
 }
 
-// prompted returns the chosen parts, with the vectors of their prompts.
-func prompted(ctx context.Context, choices []align.Choice, texts encoder.TextEncoder) ([]align.NamedPart, error) {
+// Parts returns the chosen parts, with the vectors of their prompts.
+func Parts(ctx context.Context, choices []align.Choice, texts encoder.TextEncoder) ([]align.NamedPart, error) {
 	parts, err := align.NewParts(choices)
 	if err != nil {
 		return nil, err
@@ -145,6 +149,9 @@ func prompted(ctx context.Context, choices []align.Choice, texts encoder.TextEnc
 		prompts, err := part.Prompts()
 		if err != nil {
 			return nil, err
+		}
+		if len(prompts) == 0 {
+			continue
 		}
 		if texts == nil {
 			return nil, &sightline.Error{Kind: sightline.Usage, What: "use part " + p.Name, Err: errors.New("its prompts need an encoder"),
@@ -175,7 +182,7 @@ const vocabularySample = 10_000
 
 func describe(ctx context.Context, role string, c *corpus.Corpus, frames int) DataRecord {
 	return DataRecord{Role: role, Name: c.Name, Hash: c.Hash(), Videos: len(c.Set.Videos), Captions: len(c.Set.Captions),
-		Sampling: corpus.Sampling(frames), Decoder: c.Decoder(ctx)}
+		Sampling: corpus.Uniform(frames).String(), Decoder: c.Decoder(ctx)}
 }
 
 // liveTower starts from the setting's tiny encoder, or from scratch with a vocabulary learned from the texts.
@@ -218,12 +225,12 @@ func pairs(ctx context.Context, c *corpus.Corpus, config Config, setting Setting
 			size = setting.Encoders.Tiny.Config.Side
 		}
 		var err error
-		if data.Frames, err = c.Pictures(ctx, config.Data.Frames, size, setting.progress(c)); err != nil {
+		if data.Frames, err = c.Pictures(ctx, corpus.Uniform(config.Data.Frames), size, setting.progress(c)); err != nil {
 			return Pairs{}, err
 		}
 	} else {
 		var err error
-		if data, err = StoredPairs(ctx, c, setting, config.Data.Frames); err != nil {
+		if data, err = StoredPairs(ctx, c, setting, corpus.Uniform(config.Data.Frames)); err != nil {
 			return Pairs{}, err
 		}
 	}
@@ -243,10 +250,10 @@ func texts(c *corpus.Corpus) Pairs {
 	return data
 }
 
-// StoredPairs returns a split with features of n frames a video and text vectors, from the setting's encoders and store.
-func StoredPairs(ctx context.Context, c *corpus.Corpus, setting Setting, n int) (Pairs, error) {
+// StoredPairs returns a split with features of the frames that a plan takes and text vectors, from the setting's encoders and store.
+func StoredPairs(ctx context.Context, c *corpus.Corpus, setting Setting, plan corpus.Plan) (Pairs, error) {
 	data := texts(c)
-	features, err := c.Encode(ctx, setting.Encoders.Frames, n, setting.Store, setting.progress(c))
+	features, err := c.Encode(ctx, setting.Encoders.Frames, plan, setting.Store, setting.progress(c))
 	if err != nil {
 		return Pairs{}, err
 	}

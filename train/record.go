@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"sightline/align"
 	"sightline/internal/atomicfile"
 )
 
@@ -27,6 +28,8 @@ type Record struct {
 	Validations []Validation `json:"validations"`
 	Losses      []float64    `json:"losses"`            // one a step
 	Watched     Watched      `json:"watched,omitempty"` // what the model's parts reported, one a step
+
+	Warnings []align.Warning `json:"warnings,omitempty"` // what they found wrong
 }
 
 // DataRecord identifies a split: its name, the hash over captions and frames' origin, and how frames were read.
@@ -46,7 +49,7 @@ func newRecord(job Job, s *state) Record {
 		Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
 		Optimizer: job.Config.Optimizer.describe(), Parameters: job.Weights.Count(),
 		Weights: job.Weights.Hash(), Seconds: s.Seconds, Steps: s.Step,
-		Best: *s.best(), Validations: s.Validations, Losses: s.Losses, Watched: s.Watched,
+		Best: *s.best(), Validations: s.Validations, Losses: s.Losses, Watched: s.Watched, Warnings: s.Warnings,
 	}
 }
 

@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"sightline"
+	"sightline/align"
 	"sightline/engine"
 	"sightline/internal/atomicfile"
 	"sightline/internal/safetensors"
@@ -32,11 +34,25 @@ type state struct {
 	Watched     Watched      `json:"watched,omitempty"`
 	Validations []Validation `json:"validations"`
 	Seconds     float64      `json:"seconds"` // spent so far
-	Moves       int          `json:"moves"`   // the optimiser's steps
+
+	Warnings []align.Warning `json:"warnings,omitempty"`
+
+	Moves int `json:"moves"` // the optimiser's steps
 }
 
 // Watched holds what a model's parts report: by name, a value a step.
 type Watched map[string][]float64
+
+// Last returns the mean of each scalar over the last tenth of the steps.
+func (w Watched) Last() map[string]float64 {
+	last := map[string]float64{}
+	for name, values := range w {
+		for _, v := range values[len(values)-(len(values)+9)/10:] {
+			last[name] += v / float64((len(values)+9)/10)
+		}
+	}
+	return last
+}
 
 // watch adds what is reported of a step.
 func (s *state) watch(scalars map[string]float64) {
@@ -45,6 +61,23 @@ func (s *state) watch(scalars map[string]float64) {
 	}
 	for name, value := range scalars {
 		s.Watched[name] = append(s.Watched[name], value)
+	}
+}
+
+// warn adds what the model finds wrong for the first time, and tells of it.
+func (s *state) warn(job Job) {
+	warner, ok := job.Model.(Warner)
+	if !ok {
+		return
+	}
+	for _, warning := range warner.Warnings(s.Losses, s.Watched) {
+		if slices.ContainsFunc(s.Warnings, func(w align.Warning) bool { return w.Part == warning.Part && w.Kind == warning.Kind }) {
+			continue
+		}
+		s.Warnings = append(s.Warnings, warning)
+		if job.Warn != nil {
+			job.Warn(warning)
+		}
 	}
 }
 

@@ -52,6 +52,12 @@ type Job struct {
 	Dir      string                                    // the run's folder; made if absent, resumed if not
 	Progress func(Progress)                            // may be nil
 	Judged   func(context.Context, Validation) error   // told after each validation, the model as it was judged; may be nil
+	Warn     func(align.Warning)                       // told once of each kind of thing that goes wrong, where the model is a Warner; may be nil
+}
+
+// Warner is a Learner that judges its own training, by the losses and what it watched in every step so far.
+type Warner interface {
+	Warnings(losses []float64, watched map[string][]float64) []align.Warning
 }
 
 // Progress is told after every step.
@@ -132,6 +138,7 @@ func Run(ctx context.Context, job Job) (Record, error) {
 				}
 			}
 			state.Validations = append(state.Validations, validation)
+			state.warn(job)
 			if best := state.best(); best.Step == validation.Step {
 				if err := saveBest(job.Dir, job.Weights); err != nil {
 					return Record{}, err
@@ -246,6 +253,7 @@ func drawBatches(ctx context.Context, job Job, step, perEpoch, steps int) <-chan
 		for ; step < steps; step++ {
 			random := rand.New(rand.NewPCG(job.Config.Seed, uint64(step)))
 			batch, err := job.Data.Batch(ctx, step/perEpoch, step%perEpoch*job.Config.Batch, job.Config.Batch, random)
+			batch.Epoch = step / perEpoch
 			var laid align.Step
 			if err == nil {
 				laid, err = job.Model.Step(batch, job.Config.MaskDuplicates, random)

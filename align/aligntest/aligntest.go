@@ -18,22 +18,29 @@ import (
 
 // Head checks that neither the order nor the company of videos and texts moves a score by more than 1e-6 (relative to
 // the largest score, where scores exceed 1), that padding does not, that Recall and RecallTexts have length 1, that a
-// head of one stage scores as its recall vectors do, and that a training step has a finite loss and gradients; all with the
-// given parts, which are fitted on other videos and texts first where they need it.
+// head of one stage scores as its recall vectors do, and that a training step has a finite loss and gradients. With parts, all
+// of it holds of the model that they make together; the vectors of their prompts are noise, and layers and heads
+// that need it are fitted on other videos and texts first.
 func Head(t *testing.T, head align.Head, parts ...align.NamedPart) {
 	const dim, videos, texts = 16, 9, 7
 	random := rand.New(rand.NewPCG(3, 4))
+	for _, p := range parts {
+		prompt(t, p.Part, dim, random)
+	}
 	model, err := align.New(enginetest.Open(t), align.Stored{VideoDim: dim, TextDim: dim, Hidden: 8}, head, 1, parts...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range model.Weights.Names() { // away from identities and zeros, which could hide a mistake
+	for _, name := range model.Parameters() { // away from identities and zeros, which could hide a mistake
 		noise := engine.Normal(random, len(model.Weights.Float32s(name)), 0.1)
 		model.Weights.Update(name, func(p []float32) {
 			for i := range p {
 				p[i] += noise[i]
 			}
 		})
+	}
+	if err := model.Settle(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	draw := func() (clips []align.Video, sentences []align.Sentence) {
 		for i := range videos {
@@ -120,12 +127,26 @@ func Head(t *testing.T, head align.Head, parts ...align.NamedPart) {
 			if math.Abs(own-1) > 1e-4 {
 				t.Errorf("recall vector of video %d has length² %v", n, own)
 			}
-			if !head.Traits().TwoStage {
+			if !model.TwoStage() {
 				near("recall vectors", float32(dot), all.At(a, n))
 			}
 		}
 	}
 	step(t, model, align.Batch{Videos: clips[:texts], Texts: sentences}, random)
+}
+
+// prompt gives a part vectors for its prompts.
+func prompt(t *testing.T, part align.Part, dim int, random *rand.Rand) {
+	t.Helper()
+	prompted, ok := part.(align.Prompted)
+	if !ok {
+		return
+	}
+	texts, err := prompted.Prompts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	prompted.Take(sightline.Matrix{Rows: len(texts), Cols: dim, Data: engine.Normal(random, len(texts)*dim, 1)})
 }
 
 func encode(t *testing.T, model *align.Model, clips []align.Video, sentences []align.Sentence) (videos, texts align.Encoded) {

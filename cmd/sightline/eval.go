@@ -159,7 +159,7 @@ N sentences and N videos of the split are decomposed together. Such rows are tra
 			}
 			result := evalJSON{Backend: o.engine.Name(), Data: train.DataRecord{
 				Role: "test", Name: split.Name, Hash: split.Hash(), Videos: len(split.Set.Videos), Captions: len(split.Set.Captions),
-				Sampling: corpus.Sampling(frames), Decoder: split.Decoder(cmd.Context()),
+				Sampling: corpus.Uniform(frames).String(), Decoder: split.Decoder(cmd.Context()),
 			}}
 			if options.Resamples >= 0 {
 				result.Confidence = options.Confidence
@@ -267,7 +267,7 @@ func (v *evaluation) pairsOf(ctx context.Context, m model) (train.Pairs, error) 
 		defer func() { progress.close() }()
 		pairs, err := train.StoredPairs(ctx, v.split, train.Setting{
 			Engine: v.opener.engine, Encoders: m.encoders, Store: v.opener.store(), Encoding: progress.encoding,
-		}, v.frames)
+		}, corpus.Uniform(v.frames))
 		if err != nil {
 			return train.Pairs{}, err
 		}

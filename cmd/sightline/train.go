@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -31,6 +33,8 @@ type trainJSON struct {
 	Seconds float64          `json:"seconds"`
 	Best    train.Validation `json:"best"`
 	Weights string           `json:"weights"`
+
+	Warnings []align.Warning `json:"warnings,omitempty"` // what parts of the model found wrong with their training
 }
 
 func (a *app) trainCommand() *cobra.Command {
@@ -61,7 +65,7 @@ sightline config init prints a run file with every key and its default.`,
 			}
 			result := trainJSON{
 				Dir: dir, Model: filepath.Join(dir, runModel), Record: filepath.Join(dir, runRecord),
-				Steps: record.Steps, Seconds: record.Seconds, Best: record.Best, Weights: record.Weights,
+				Steps: record.Steps, Seconds: record.Seconds, Best: record.Best, Weights: record.Weights, Warnings: record.Warnings,
 			}
 			return a.print(result, func() error {
 				best := record.Best
@@ -110,10 +114,14 @@ func (a *app) train(cmd *cobra.Command, config train.Config, dir, features strin
 	setting := train.Setting{
 		Engine: o.engine, Encoders: encoders, Store: s.store(), Dir: dir,
 		Encoding: progress.encoding,
+		Warn:     func(w align.Warning) { a.say("warning: after step %s, %v", terminal.Thousands(w.Step), w) },
 		Progress: func(p train.Progress) {
 			note := fmt.Sprintf("epoch %d · step %s · loss %.3f", p.Epoch+1, terminal.Thousands(p.Step), p.Loss)
 			if p.Best != nil {
 				note += fmt.Sprintf(" · best R@1 %.1f", p.Best.TextToVideo[0])
+			}
+			for _, name := range slices.Sorted(maps.Keys(p.Watched)) {
+				note += fmt.Sprintf(" · %s %.3g", name, p.Watched[name])
 			}
 			progress.set("Training "+config.Name, float64(p.Step), float64(p.Steps), note)
 		},
@@ -163,7 +171,7 @@ func (s *series) close() {
 
 // saveModel writes the bundle of a run, in place of one that an earlier, interrupted attempt left.
 func saveModel(dir string, config train.Config, m *align.Model, encoders train.Encoders) error {
-	space := sightline.Space{Sampling: corpus.Sampling(config.Data.Frames)}
+	space := sightline.Space{Sampling: corpus.Uniform(config.Data.Frames).String()}
 	if encoders.Frames != nil {
 		space.Video, space.Text, space.Preprocess = encoders.Frames.ID(), encoders.Texts.ID(), encoders.Frames.Preprocess()
 	}

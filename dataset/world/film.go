@@ -49,7 +49,22 @@ type Step struct {
 func (f Film) Length() int { return int(f.Duration * FPS) }
 
 // Frames draws the film from its first frame to its last.
-func (f Film) Frames() iter.Seq[sightline.Frame] {
+func (f Film) Frames() iter.Seq[sightline.Frame] { return f.frames(func(int) bool { return true }) }
+
+// Sample draws rate frames a second, as sampling of the film's file takes them: the first frame of every interval
+// [k/rate, (k+1)/rate).
+func (f Film) Sample(rate float64) iter.Seq[sightline.Frame] {
+	last := -1
+	return f.frames(func(i int) bool {
+		interval := int(float64(i) / FPS * rate)
+		taken := interval > last
+		last = interval
+		return taken
+	})
+}
+
+// frames draws the frames that are wanted; it asks for each in turn.
+func (f Film) frames(wanted func(i int) bool) iter.Seq[sightline.Frame] {
 	return func(yield func(sightline.Frame) bool) {
 		look := domainLook(source(f.seed, lookStream, mix(f.item)), f.domain)
 		// Scenes in one place share its backdrop; every event has its own arrangement.
@@ -67,6 +82,9 @@ func (f Film) Frames() iter.Seq[sightline.Frame] {
 			if next < len(f.Events) && t >= f.Events[next].Start {
 				current = scene(next, f.Events[next].Facts)
 				next++
+			}
+			if !wanted(i) {
+				continue
 			}
 			frame := empty
 			u := 0.0

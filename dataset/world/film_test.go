@@ -126,3 +126,21 @@ func TestSubRip(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// Sampling draws the same pictures as the whole film has at those times.
+func TestFilmSample(t *testing.T) {
+	f := New(A, Options{Seed: 2, Extent: Extent{Moments: [3]int{1}}, Rho: 0.75}).Moments[Train][0]
+	all := slices.Collect(f.Frames())
+	for _, rate := range []float64{1, 2, 3} {
+		taken := slices.Collect(f.Sample(rate))
+		if want := int(f.Duration*rate + 0.999); len(taken) != want {
+			t.Errorf("%v a second: %d frames of %v s, want %d", rate, len(taken), f.Duration, want)
+		}
+		for _, frame := range taken {
+			same := all[int(frame.Time*FPS)]
+			if same.Time != frame.Time || !slices.Equal(same.RGB, frame.RGB) {
+				t.Errorf("%v a second: the frame at %v s is another", rate, frame.Time)
+			}
+		}
+	}
+}

@@ -1,0 +1,198 @@
+package calm
+
+import (
+	"math"
+
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"sightline/align"
+	"sightline/encoder/transformer"
+	"sightline/engine"
+)
+
+// What is watched in every step.
+const (
+	watchRec     = Name + ".rec"     // L_rec, or the loss between the distributions, nats
+	watchEntropy = Name + ".entropy" // of S_p, the mean over the batch, nats
+	watchCosine  = Name + ".cosine"  // of two anchors, the mean over all pairs
+	watchKL      = Name + ".kl"      // L_KL, nats
+	watchActive  = Name + ".active"  // latent units whose μ varies over the batch
+)
+
+// activeVariance is the variance of μ over a batch from which on a latent unit counts as active (Burda et al., 2016).
+const activeVariance = 0.01
+
+// Watched names the scalars that every step reports; none when the part is off.
+func (p *Part) Watched() []string {
+	switch {
+	case p.off():
+		return nil
+	case p.loss() == vae:
+		return []string{watchRec, watchEntropy, watchCosine, watchKL, watchActive}
+	}
+	return []string{watchRec, watchEntropy, watchCosine}
+}
+
+// Noise is what ε is made of: two uniform numbers for each component of each latent vector.
+func (p *Part) Noise(pairs, rows, _ int) [][]int {
+	if p.off() || p.loss() != vae {
+		return nil
+	}
+	size := pairs
+	if p.Level == frame {
+		size *= rows
+	}
+	shapes := [][]int{{size, p.Latent}, {size, p.Latent}}
+	if p.Beyond.Symmetric {
+		shapes = append(shapes, []int{pairs, p.Latent}, []int{pairs, p.Latent})
+	}
+	return shapes
+}
+
+// Loss is L_rec + α L_KL, or the loss between the distributions.
+func (p *Part) Loss(vars engine.Vars, seen align.Seen, noise []*Node) (*Node, []*Node) {
+	if p.off() {
+		return ScalarZero(seen.Sentence.Graph(), seen.Sentence.DType()), nil
+	}
+	var eps []*Node
+	for i := 0; i < len(noise); i += 2 {
+		eps = append(eps, align.Bell(noise[i], noise[i+1]))
+	}
+	d := p.of(vars, seen)
+	t := p.terms(vars, d, eps)
+	watched := []*Node{t.rec, entropy(d.text), likeness(d.points)}
+	if p.loss() == vae {
+		watched = append(watched, t.kl, t.active)
+	}
+	if p.Beyond.Anneal > 0 {
+		watched = append(watched, AddScalar(vars.Get(count), 1))
+	}
+	return t.loss, watched
+}
+
+// terms are the parts of the loss.
+type terms struct {
+	loss, rec, kl, active *Node
+}
+
+// terms returns the loss of a batch for given draws ε [R, d]; with beyond.symmetric, those of the second VAE after them.
+func (p *Part) terms(vars engine.Vars, d distributions, eps []*Node) terms {
+	target := d.text
+	if p.Detach {
+		target = StopGradient(target)
+	}
+	rows := d.video.Shape().Dimensions[0]
+	target = repeated(target, rows)
+	if p.loss() != vae {
+		segments := p.segments()
+		logV := Reshape(d.video, rows*segments, -1)
+		loss := p.between(repeated(target, rows*segments), logV, repeated(ExpandAxes(d.weight, -1), rows*segments))
+		return terms{loss: loss, rec: loss}
+	}
+	t := p.generative(vars, d.video, d.weight, target, eps[0])
+	if !p.Beyond.Symmetric {
+		return t
+	}
+	videos := d.text.Shape().Dimensions[0]
+	whole := Log(AddScalar(byVideo(ReduceMean(Exp(d.video), 1), d.weight, videos), 1e-12)) // log V_p [B, K]
+	if p.Detach {
+		whole = StopGradient(whole)
+	}
+	other := p.generative(vars.Under(back), ExpandAxes(d.text, 1), OnesLike(ReduceMax(d.text, -1)), whole, eps[1])
+	half := func(x, y *Node) *Node { return MulScalar(Add(x, y), 0.5) }
+	return terms{loss: half(t.loss, other.loss), rec: half(t.rec, other.rec), kl: half(t.kl, other.kl), active: t.active}
+}
+
+// repeated gives each of B rows [B, X] as often as it takes to have n of them, one after the other.
+func repeated(x *Node, n int) *Node {
+	dims := x.Shape().Dimensions
+	if dims[0] == n {
+		return x
+	}
+	return Reshape(BroadcastToDims(ExpandAxes(x, 1), dims[0], n/dims[0], dims[1]), n, dims[1])
+}
+
+// generative is L_rec + α L_KL of the VAE that generates the target [R, K] from distributions [R, G, K]:
+//
+//	L_rec = −Σ_k S_p log Ŝ_p        L_KL = ½ Σ_j (μ² + σ² − log σ² − 1)
+//
+// both means over the rows that are there.
+func (p *Part) generative(vars engine.Vars, from, weight, target, eps *Node) terms {
+	mu, logvar := p.encode(vars, from)
+	rec := Neg(mean(ReduceSum(Mul(Exp(target), p.decode(vars, sample(mu, logvar, eps))), -1), weight))
+	perUnit := MulScalar(AddScalar(Sub(Add(Mul(mu, mu), Exp(logvar)), logvar), -1), 0.5) // [R, d]
+	perUnit = meanRow(perUnit, weight)                                                   // [d]
+	paid := perUnit
+	if p.Beyond.FreeBits > 0 {
+		paid = MaxScalar(paid, p.Beyond.FreeBits)
+	}
+	cost := MulScalar(ReduceAllSum(paid), p.Alpha)
+	if p.Beyond.Anneal > 0 {
+		cost = Mul(cost, MinScalar(MulScalar(vars.Get(count), 1/float64(p.Beyond.Anneal)), 1))
+	}
+	away := Sub(mu, BroadcastToShape(ExpandAxes(meanRow(mu, weight), 0), mu.Shape()))
+	variance := meanRow(Mul(away, away), weight) // of μ, by unit
+	active := ReduceAllSum(ConvertDType(GreaterThan(variance, Scalar(variance.Graph(), variance.DType(), activeVariance)), variance.DType()))
+	return terms{loss: Add(rec, cost), rec: rec, kl: ReduceAllSum(perUnit), active: active}
+}
+
+// between is a loss on the distributions themselves [R, K], target first: the paper's ablations (retrieval.md R11) and two
+// that are symmetric.
+func (p *Part) between(logS, logV, weight *Node) *Node {
+	s, v := Exp(logS), Exp(logV)
+	weight = Reshape(weight, -1)
+	divergence := func(a, logA, logB *Node) *Node { return ReduceSum(Mul(a, Sub(logA, logB)), -1) } // KL(A‖B)
+	switch p.loss() {
+	case mse:
+		return mean(ReduceMean(Mul(Sub(s, v), Sub(s, v)), -1), weight)
+	case ce:
+		return Neg(mean(ReduceSum(Mul(s, logV), -1), weight))
+	case skl:
+		return MulScalar(mean(Add(divergence(s, logS, logV), divergence(v, logV, logS)), weight), 0.5)
+	case js:
+		middle := Log(MaxScalar(MulScalar(Add(s, v), 0.5), 1e-30))
+		return MulScalar(mean(Add(divergence(s, logS, middle), divergence(v, logV, middle)), weight), 0.5)
+	}
+	return mean(divergence(s, logS, logV), weight)
+}
+
+// mean averages x [R] over the rows that are there.
+func mean(x, weight *Node) *Node {
+	return Div(ReduceAllSum(Mul(x, weight)), MaxScalar(ReduceAllSum(weight), 1))
+}
+
+// meanRow averages x [R, d] over the rows that are there.
+func meanRow(x, weight *Node) *Node {
+	sum := ReduceSum(Mul(x, BroadcastToShape(ExpandAxes(weight, -1), x.Shape())), 0)
+	return Div(sum, BroadcastToShape(MaxScalar(ReduceAllSum(weight), 1), sum.Shape()))
+}
+
+// entropy returns the mean entropy of distributions [B, K], in nats.
+func entropy(logs *Node) *Node {
+	return MulScalar(ReduceAllSum(Mul(Exp(logs), logs)), -1/float64(logs.Shape().Dimensions[0]))
+}
+
+// likeness returns the mean cosine of two different anchors; 0 where there is but one.
+func likeness(points *Node) *Node {
+	k := float64(points.Shape().Dimensions[0])
+	if k == 1 {
+		return ScalarZero(points.Graph(), points.DType())
+	}
+	sum := ReduceSum(transformer.Normalize(points), 0)
+	return MulScalar(AddScalar(ReduceAllSum(Mul(sum, sum)), -k), 1/(k*(k-1)))
+}
+
+// Weights is how much each pair counts in the head's loss, (1 − H(S_p)/ln K)^γ, and never less than a thousandth^γ.
+func (p *Part) Weights(vars engine.Vars, seen align.Seen) *Node {
+	if p.off() || p.Beyond.Confidence == 0 {
+		return nil
+	}
+	logs := StopGradient(p.over(p.at(vars, seen), seen.Sentence))
+	k := logs.Shape().Dim(-1)
+	if k == 1 {
+		return nil
+	}
+	entropy := Neg(ReduceSum(Mul(Exp(logs), logs), -1))
+	sure := OneMinus(MulScalar(entropy, 1/math.Log(float64(k))))
+	return Exp(MulScalar(Log(MaxScalar(sure, 1e-3)), p.Beyond.Confidence))
+}
