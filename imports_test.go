@@ -46,6 +46,8 @@ var layers = map[string][]string{
 	"align/heads": {".", "align"},
 	// Its videos are pooled by X-Pool.
 	"align/tmass": {".", "align", "encoder", "engine"},
+	// Its frames pass CLIP4Clip's transformer, its pairs EMCL's decomposition.
+	"align/emclnet": {".", "align", "encoder", "engine"},
 	// Published checkpoints become heads.
 	"align/checkpoint": {".", "align", "engine"},
 	// Methods of finding moments stand on their shared encoders, and ReLoCLNet on XML.
