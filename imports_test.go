@@ -49,6 +49,7 @@ var layers = map[string][]string{
 	"align/emclnet": {".", "align/emcl", "align/seqtransf", "encoder", "engine"},
 	// Its videos are pooled by X-Pool.
 	"align/tmass": {".", "align", "encoder", "engine"},
+	// Its frames pass CLIP4Clip's transformer, its pairs EMCL's decomposition.
 	// Published checkpoints become heads.
 	"align/checkpoint": {".", "align", "engine"},
 	// Methods of finding moments stand on their shared encoders, and ReLoCLNet on XML.

@@ -24,7 +24,7 @@ type Choice struct {
 }
 
 // Register makes a head known to run configs and bundles under its name. The function returns the head with its defaults;
-// one that takes options returns a pointer to a struct with json tags, whose method Check() error, if it has one, refuses
+// one that takes options returns a pointer to a struct with json tags, whose method Valid() error, if it has one, refuses
 // values that make no sense. Packages of heads call it when they are imported.
 func Register(name string, head func() Head) { heads[name] = head }
 
@@ -86,8 +86,8 @@ func Chosen[T any](what string, known map[string]func() T, c Choice) (T, error) 
 	if err := decoder.Decode(&thing); err != nil {
 		return fail(fmt.Errorf("options %s: %w", text, err))
 	}
-	if checked, ok := any(thing).(interface{ Check() error }); ok {
-		if err := checked.Check(); err != nil {
+	if checked, ok := any(thing).(interface{ Valid() error }); ok {
+		if err := checked.Valid(); err != nil {
 			return fail(fmt.Errorf("options %s: %w", text, err))
 		}
 	}

@@ -78,36 +78,39 @@ func With(e *engine.Engine, tower Tower, head Head, weights *engine.Weights, par
 	if layers > 1 || scorers > 1 {
 		return nil, errors.New("new model: among its parts it takes one layer at most, and one that has a say in the scores")
 	}
-	video := func(vars engine.Vars, in []*Node) Frames {
-		return head.Video(vars.Under(headPrefix), tower.Video(vars.Under(towerPrefix), in))
+	video := func(vars engine.Vars, in []*Node) []*Node { // vectors, mask, and the view of a part that has a say in the scores
+		frames := tower.Video(vars.Under(towerPrefix), in)
+		kept := head.Video(vars.Under(headPrefix), frames)
+		out := []*Node{kept.Vectors, kept.Mask}
+		if scorer, prefix := m.scorer(); scorer != nil {
+			out = append(out, scorer.VideoView(vars.Under(prefix), frames))
+		}
+		return out
 	}
-	text := func(vars engine.Vars, in []*Node) *Node {
-		return head.Text(vars.Under(headPrefix), tower.Text(vars.Under(towerPrefix), in))
+	text := func(vars engine.Vars, in []*Node) []*Node {
+		sentence := tower.Text(vars.Under(towerPrefix), in)
+		out := []*Node{head.Text(vars.Under(headPrefix), sentence)}
+		if scorer, prefix := m.scorer(); scorer != nil {
+			out = append(out, scorer.TextView(vars.Under(prefix), sentence))
+		}
+		return out
 	}
 	for _, program := range []struct {
 		target **engine.Program
 		build  engine.Func
 	}{
 		{&m.videos, func(vars engine.Vars, in []*Node) []*Node {
-			kept := video(vars, in)
-			out := []*Node{m.alone(vars, kept.Vectors), kept.Mask}
-			if scorer, prefix := m.scorer(); scorer != nil {
-				out = append(out, scorer.VideoView(vars.Under(prefix), tower.Video(vars.Under(towerPrefix), in)))
-			}
+			out := video(vars, in)
+			out[0] = m.alone(vars, out[0])
 			return out
 		}},
 		{&m.texts, func(vars engine.Vars, in []*Node) []*Node {
-			out := []*Node{m.alone(vars, text(vars, in))}
-			if scorer, prefix := m.scorer(); scorer != nil {
-				out = append(out, scorer.TextView(vars.Under(prefix), tower.Text(vars.Under(towerPrefix), in)))
-			}
+			out := text(vars, in)
+			out[0] = m.alone(vars, out[0])
 			return out
 		}},
-		{&m.bareVideos, func(vars engine.Vars, in []*Node) []*Node {
-			kept := video(vars, in)
-			return []*Node{kept.Vectors, kept.Mask}
-		}},
-		{&m.bareTexts, func(vars engine.Vars, in []*Node) []*Node { return []*Node{text(vars, in)} }},
+		{&m.bareVideos, video},
+		{&m.bareTexts, text},
 		{&m.recall, func(vars engine.Vars, in []*Node) []*Node {
 			return []*Node{head.Recall(vars.Under(headPrefix), Frames{Vectors: in[0], Mask: in[1]})}
 		}},
@@ -119,9 +122,9 @@ func With(e *engine.Engine, tower Tower, head Head, weights *engine.Weights, par
 			videos, texts, _ := m.together(vars, Frames{Vectors: in[1], Mask: in[2]}, in[0])
 			if joint, ok := head.(JointHead); ok {
 				scores, _ := joint.Joint(vars.Under(headPrefix), texts, videos)
-				return []*Node{scores}
+				return []*Node{m.mixed(scores, in[3:])}
 			}
-			return []*Node{head.Score(vars.Under(headPrefix), texts, videos)}
+			return []*Node{m.mixed(head.Score(vars.Under(headPrefix), texts, videos), in[3:])}
 		}},
 	} {
 		compiled, err := e.Compile(weights, program.build)

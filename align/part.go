@@ -59,7 +59,8 @@ type Counting interface {
 	Counted() []string
 }
 
-// Checked is a Part that may refuse its options, or what it is to be put into, before it is made.
+// Checked is a Part that may refuse what it is to be put into, before it is made. Options that make no sense anywhere are better
+// refused by Valid, which Register tells of: that happens before anything is encoded.
 type Checked interface {
 	Part
 	// Check returns why the part cannot stand beside a tower of width dim.

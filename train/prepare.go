@@ -65,6 +65,9 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, *align.M
 	if err != nil {
 		return Job{}, nil, nil, err
 	}
+	if _, err := align.NewParts(config.Parts); err != nil { // before hours of encoding, too
+		return Job{}, nil, nil, err
+	}
 
 	var tower align.Tower
 	records := []DataRecord{describe(ctx, "val", val, corpus.Uniform(config.Data.Frames))}
@@ -109,24 +112,14 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, *align.M
 	if err != nil {
 		return Job{}, nil, nil, err
 	}
-	fit := func(ctx context.Context) error {
-		if !model.NeedsFit() {
-			return nil
-		}
-		batch, err := reference(ctx, job.Data)
-		if err != nil {
-			return err
-		}
-		return model.Fit(ctx, batch.Videos, batch.Texts)
-	}
-	if err := fit(ctx); err != nil { // what a layer is trained behind; a resumed run has its own in its state
+	if err := fit(ctx, model, job.Data); err != nil { // what a layer is trained behind; a resumed run has its own in its state
 		return Job{}, nil, nil, err
 	}
 	job.Validate = func(ctx context.Context) (Validation, error) {
 		if err := model.Settle(ctx); err != nil {
 			return Validation{}, err
 		}
-		if err := fit(ctx); err != nil {
+		if err := fit(ctx, model, job.Data); err != nil {
 			return Validation{}, err
 		}
 		return validate(ctx, model, judged)
@@ -166,13 +159,21 @@ func Parts(ctx context.Context, choices []align.Choice, texts encoder.TextEncode
 	return parts, nil
 }
 
+// fit prepares a model that needs it on a reference set: the first pairs of a shuffled epoch that is never trained on, the same at
+// every call.
+func fit(ctx context.Context, model *align.Model, data Data) error {
+	if !model.NeedsFit() {
+		return nil
+	}
+	batch, err := data.Batch(ctx, referenceEpoch, 0, min(referencePairs, data.Len()), rand.New(rand.NewPCG(0, 0)))
+	if err != nil {
+		return err
+	}
+	return model.Fit(ctx, batch.Videos, batch.Texts)
+}
+
 // referencePairs is how many training pairs a layer is fitted on.
 const referencePairs = 1024
-
-// reference returns the pairs that a layer is fitted on: the first of a shuffled epoch that is never trained on, the same at every call.
-func reference(ctx context.Context, data Data) (align.Batch, error) {
-	return data.Batch(ctx, referenceEpoch, 0, min(referencePairs, data.Len()), rand.New(rand.NewPCG(0, 0)))
-}
 
 // referenceEpoch is beyond all that are trained.
 const referenceEpoch = 1 << 30

@@ -19,8 +19,11 @@ import (
 
 	"sightline"
 	"sightline/align"
+	"sightline/align/emcl"
+	"sightline/align/emclnet"
 	_ "sightline/align/heads"
 	"sightline/align/meanpool"
+	"sightline/align/seqtransf"
 	"sightline/dataset"
 	"sightline/engine"
 	"sightline/engine/enginetest"
@@ -63,15 +66,22 @@ func trialPairs() Pairs {
 	return data
 }
 
-func trialJob(t testing.TB, dir string) Job {
+func trialJob(t testing.TB, dir string) Job { return trialOf(t, dir, meanpool.Head{}) }
+
+func trialOf(t testing.TB, dir string, head align.Head, parts ...align.NamedPart) Job {
 	t.Helper()
 	config, data := trial(), trialPairs()
-	model, err := align.New(enginetest.Open(t), align.Stored{VideoDim: dim, TextDim: dim, Hidden: 16}, meanpool.Head{}, config.Seed)
+	model, err := align.New(enginetest.Open(t), align.Stored{VideoDim: dim, TextDim: dim, Hidden: 16}, head, config.Seed, parts...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return Job{Config: config, Model: model, Weights: model.Weights, Backend: model.Engine.Name(), Data: data, Dir: dir,
-		Validate: func(ctx context.Context) (Validation, error) { return validate(ctx, model, data) }}
+		Validate: func(ctx context.Context) (Validation, error) {
+			if err := fit(ctx, model, data); err != nil {
+				return Validation{}, err
+			}
+			return validate(ctx, model, data)
+		}}
 }
 
 func same(t *testing.T, got, want Record) {
@@ -175,6 +185,21 @@ func TestCancelledRunContinuesExactly(t *testing.T) {
 				return job
 			})
 		})
+	}
+}
+
+// What EM maintains from step to step, and its frozen bases, are part of what a run goes on from.
+func TestCancelledRunWithEMCLContinuesExactly(t *testing.T) {
+	em := emcl.EM{Bases: 4, Iterations: 3, Lambda: 0.5, Beta: 1, Momentum: 0.9, Init: emcl.Random}
+	for name, job := range map[string]func(dir string) Job{
+		"layer": func(dir string) Job {
+			return trialOf(t, dir, meanpool.Head{}, align.NamedPart{Name: emcl.Name, Part: &emcl.Layer{EM: em, Train: true}})
+		},
+		"head": func(dir string) Job {
+			return trialOf(t, dir, &emclnet.Head{Head: seqtransf.Head{Layers: 1, Heads: 2, Positions: 4}, EM: em, Temperature: 3})
+		},
+	} {
+		t.Run(name, func(t *testing.T) { cancelled(t, job) })
 	}
 }
 

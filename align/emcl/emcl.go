@@ -119,8 +119,8 @@ func TrainingFree() EM {
 	return EM{Bases: 7, Iterations: 10, Lambda: 0.1, Beta: 4, Momentum: 0.9, Init: Official}
 }
 
-// Check returns an error for constants that make no sense.
-func (e EM) Check() error {
+// Valid returns an error for constants that make no sense.
+func (e EM) Valid() error {
 	switch {
 	case e.Bases < 1:
 		return fmt.Errorf("bases is %d, and must be at least 1", e.Bases)

@@ -9,13 +9,7 @@ import (
 
 	"sightline"
 	"sightline/align"
-	"sightline/align/aligntest"
 	"sightline/align/emcl"
-	"sightline/align/meanpool"
-	"sightline/align/seqlstm"
-	"sightline/align/seqtransf"
-	"sightline/align/tighttransf"
-	"sightline/align/xpool"
 	"sightline/engine"
 	"sightline/engine/enginetest"
 	"sightline/internal/golden"
@@ -247,18 +241,5 @@ func TestFitRefuses(t *testing.T) {
 		if _, err := align.NewParts([]align.Choice{{Kind: emcl.Name, Options: options}}); err == nil {
 			t.Errorf("options %v are taken", options)
 		}
-	}
-}
-
-// With the layer, every head keeps what aligntest asks for.
-func TestHeadsWithLayer(t *testing.T) {
-	for name, head := range map[string]align.Head{
-		"meanpool": meanpool.Head{}, "seqtransf": &seqtransf.Head{Layers: 1, Heads: 4, Positions: 8}, "seqlstm": seqlstm.Head{},
-		"xpool": &xpool.Head{Heads: 1}, "tighttransf": &tighttransf.Head{Layers: 1, Heads: 4, Positions: 9},
-	} {
-		t.Run(name, func(t *testing.T) {
-			layer := &emcl.Layer{EM: emcl.EM{Bases: 4, Iterations: 3, Lambda: 0.5, Beta: 3, Momentum: 0.9, Init: emcl.Random}, Train: true}
-			aligntest.Head(t, head, align.NamedPart{Name: emcl.Name, Part: layer})
-		})
 	}
 }

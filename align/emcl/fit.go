@@ -206,20 +206,28 @@ func (m Map) Apply(x sightline.Matrix) (sightline.Matrix, error) {
 		return sightline.Matrix{}, fmt.Errorf("apply EM: rows are %d wide, the bases %d", x.Cols, m.Dim)
 	}
 	out := sightline.NewMatrix(x.Rows, x.Cols)
-	mu := make([]float64, m.Bases)
 	for r := range x.Rows {
-		project(x.Row(r), m.Z, mu)
-		for k := range mu {
-			mu[k] *= m.Beta / m.Lengths[k]
-		}
-		into := out.Row(r)
-		for d, v := range x.Row(r) {
-			sum := float64(v)
-			for k, w := range m.Z[d*m.Bases : (d+1)*m.Bases] {
-				sum += mu[k] * w
-			}
-			into[d] = float32(sum)
+		for d, v := range m.Added(x.Row(r)) {
+			out.Row(r)[d] = x.Row(r)[d] + v
 		}
 	}
 	return out, nil
+}
+
+// Added returns β ((xZ)/ν) Zᵀ, what Apply adds to a row.
+func (m Map) Added(row []float32) []float32 {
+	mu := make([]float64, m.Bases)
+	project(row, m.Z, mu)
+	for k := range mu {
+		mu[k] *= m.Beta / m.Lengths[k]
+	}
+	added := make([]float32, m.Dim)
+	for d := range added {
+		var sum float64
+		for k, w := range m.Z[d*m.Bases : (d+1)*m.Bases] {
+			sum += mu[k] * w
+		}
+		added[d] = float32(sum)
+	}
+	return added
 }

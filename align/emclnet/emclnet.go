@@ -43,12 +43,12 @@ func Default() *Head { return &Head{Head: *seqtransf.Default(), EM: emcl.Default
 // decomposition is where the parameters of EM stand among the head's.
 const decomposition = "em."
 
-// Check returns an error for constants that make no sense.
-func (h *Head) Check() error {
+// Valid returns an error for constants that make no sense.
+func (h *Head) Valid() error {
 	if !(h.Temperature > 0) {
 		return fmt.Errorf("temperature is %v, and must be positive", h.Temperature)
 	}
-	return h.EM.Check()
+	return h.EM.Valid()
 }
 
 // Init adds the transformer over frames and the parameters of EM.
@@ -71,8 +71,8 @@ func (h *Head) Video(vars engine.Vars, frames align.Frames) align.Frames {
 // Text keeps the sentence vectors [A, D] as they are.
 func (*Head) Text(_ engine.Vars, sentence *Node) *Node { return sentence }
 
-// Recall returns n(L²v) [N, D], v the mean of a video's frames, as a sentence without preference would pool them: against a sentence that is not
-// mapped itself, its dot product orders videos as s·L² v, L being symmetric up to the lengths of the bases.
+// Recall returns n(L²v) [N, D], v the mean of a video's frames, as a sentence without preference would pool them. A
+// sentence's recall vector is not mapped; L is symmetric, so their product is s'·v', but for the length.
 func (h *Head) Recall(vars engine.Vars, videos align.Frames) *Node {
 	mask := BroadcastToShape(ExpandAxes(videos.Mask, -1), videos.Vectors.Shape())
 	mean := transformer.Normalize(ReduceSum(Mul(videos.Vectors, mask), 1)) // [N, D]

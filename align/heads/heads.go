@@ -4,12 +4,12 @@ package heads
 
 import (
 	_ "sightline/align/calm"        // CALM's class anchors and generative loss, a part
-	_ "sightline/align/emcl"        // EMCL's layer
+	_ "sightline/align/emcl"        // EMCL's layer, a part
 	_ "sightline/align/emclnet"     // EMCL-Net
 	_ "sightline/align/meanpool"    // CLIP4Clip's mean
 	_ "sightline/align/qacln"       // QACLN's query-aware fusion of picture and subtitles
 	_ "sightline/align/reloclnet"   // ReLoCLNet's contrasts over XML
-	_ "sightline/align/rival"       // the layers that EMCL is compared with
+	_ "sightline/align/rival"       // the layers that EMCL is compared with, parts
 	_ "sightline/align/seqlstm"     // CLIP4Clip's LSTM over frames
 	_ "sightline/align/seqtransf"   // CLIP4Clip's transformer over frames
 	_ "sightline/align/tighttransf" // CLIP4Clip's transformer over sentence and frames

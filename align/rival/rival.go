@@ -54,8 +54,8 @@ type PCA struct {
 	Train bool    `json:"train"` // act in training; else the head trains without it
 }
 
-// Check returns an error for constants that make no sense.
-func (p *PCA) Check() error {
+// Valid returns an error for constants that make no sense.
+func (p *PCA) Valid() error {
 	if p.Axes < 1 {
 		return fmt.Errorf("axes is %d, and must be at least 1", p.Axes)
 	}
@@ -165,8 +165,8 @@ type Transformer struct {
 	Width int `json:"width"` // components a piece; the vector is one piece where that does not divide it
 }
 
-// Check returns an error for constants that make no sense.
-func (t *Transformer) Check() error {
+// Valid returns an error for constants that make no sense.
+func (t *Transformer) Valid() error {
 	if t.Width < 1 {
 		return fmt.Errorf("width is %d, and must be at least 1", t.Width)
 	}

@@ -10,10 +10,7 @@ import (
 
 	"sightline"
 	"sightline/align"
-	"sightline/align/aligntest"
-	"sightline/align/meanpool"
 	"sightline/align/rival"
-	"sightline/align/xpool"
 	"sightline/engine"
 	"sightline/engine/enginetest"
 )
@@ -33,23 +30,6 @@ func chosen(t *testing.T, name string, options map[string]any) align.NamedPart {
 // options are small enough for vectors of width 16.
 var options = map[string]map[string]any{
 	rival.NamePCA: {"axes": 3}, rival.NameTransformer: {"width": 4}, rival.NameSparse: {"hidden": 12},
-}
-
-// With each layer, heads keep what aligntest asks for, whether it trains with them or not.
-func TestHeadsWithRivals(t *testing.T) {
-	for _, name := range names {
-		t.Run(name, func(t *testing.T) {
-			aligntest.Head(t, meanpool.Head{}, chosen(t, name, options[name]))
-			aligntest.Head(t, &xpool.Head{Heads: 1}, chosen(t, name, options[name]))
-		})
-	}
-	for _, name := range []string{rival.NamePCA, rival.NameSparse} {
-		with := map[string]any{"train": false}
-		for key, value := range options[name] {
-			with[key] = value
-		}
-		aligntest.Head(t, meanpool.Head{}, chosen(t, name, with))
-	}
 }
 
 // through passes vectors [N, D] through a layer.

@@ -37,8 +37,8 @@ const encoding, decoding = "encoding", "decoding"
 
 var sparseNames = []string{encoding + ".weight", encoding + ".bias", decoding + ".weight", decoding + ".bias"}
 
-// Check returns an error for constants that make no sense.
-func (s *Sparse) Check() error {
+// Valid returns an error for constants that make no sense.
+func (s *Sparse) Valid() error {
 	switch {
 	case s.Hidden < 1:
 		return fmt.Errorf("hidden is %d, and must be at least 1", s.Hidden)

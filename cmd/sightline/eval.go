@@ -421,7 +421,7 @@ func (a *app) printDirection(direction evalResult) error {
 		return err
 	}
 	for _, row := range direction.Rows {
-		if row.Kind == "model" && row.Summary.TiedQueries > 0 {
+		if (row.Kind == "model" || row.Kind == "transductive") && row.Summary.TiedQueries > 0 {
 			a.out.Printf("%s: %s tie with other candidates\n", terminal.Clean(row.Name), terminal.Count(row.Summary.TiedQueries, "query", "queries"))
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"image/color"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"gonum.org/v1/plot"
@@ -12,6 +13,7 @@ import (
 	"sightline"
 	"sightline/align"
 	"sightline/corpus"
+	"sightline/internal/atomicfile"
 	"sightline/internal/plotting"
 	"sightline/internal/terminal"
 	"sightline/metric"
@@ -19,7 +21,7 @@ import (
 )
 
 func (a *app) inspectCommand() *cobra.Command {
-	var video, text, owners, name, data, encoder, picture string
+	var video, text, owners, name, data, encoder, picture, export string
 	cmd := &cobra.Command{
 		Use:   "inspect --video V.npy --text T.npy",
 		Short: "Measure the geometry of a space of videos and texts",
@@ -31,7 +33,8 @@ Vectors are anybody's: two .npy files [N, D] and [A, D], text i about video i un
 names a file with the video of each text, from 0. Or they are those by which a model here
 recalls candidates: --model MODEL --data DATA. Where that model has a layer such as EMCL's, the
 same is told of the vectors before the layer. --plot draws the plane of their two main directions
-and the spectrum.`,
+and the spectrum. --export writes the vectors as text.npy and video.npy and the video of each text as
+owners.txt, for sightline boost or anybody else.`,
 		Example: `  sightline inspect --video videos.npy --text texts.npy --plot space.png
   sightline inspect --model untrained --encoder tiny --data world:A/demo/test
   sightline inspect --model runs/first --data pairs.jsonl --json`,
@@ -66,6 +69,11 @@ and the spectrum.`,
 				return err
 			}
 			result := inspectJSON{geometry, before}
+			if export != "" {
+				if err := exportSpace(export, videos, texts, owner); err != nil {
+					return err
+				}
+			}
 			if picture != "" {
 				if err := drawSpace(picture, videos, texts, owner, geometry); err != nil {
 					return err
@@ -81,8 +89,21 @@ and the spectrum.`,
 	flags.StringVar(&name, "model", "", "model whose vectors to look at")
 	flags.StringVar(&data, "data", "", "file of pairs, or a rendered split such as world:A/base/test")
 	flags.StringVar(&picture, "plot", "", "draw the space and its spectrum into this .png")
+	flags.StringVar(&export, "export", "", "write the vectors into this folder")
 	a.encoderFlag(cmd, &encoder)
 	return cmd
+}
+
+// exportSpace writes vectors, and who belongs to whom where that is not told by their order.
+func exportSpace(dir string, videos, texts sightline.Matrix, owner []int) error {
+	if err := writeFeatures(dir, features{texts: texts, videos: videos}); err != nil || owner == nil {
+		return err
+	}
+	var lines []byte
+	for _, video := range owner {
+		lines = fmt.Appendln(lines, video)
+	}
+	return atomicfile.Write(filepath.Join(dir, "owners.txt"), lines)
 }
 
 // inspectJSON is the contract of inspect --json.

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +17,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/x448/float16"
 
 	"sightline/feature/npy"
 	"sightline/train"
@@ -30,7 +33,8 @@ func TestMain(m *testing.M) {
 //	exits CODE sightline ARG…     runs sightline and compares the exit code
 //	json PATH VALUE               the last stdout is one JSON value and nothing else, and holds VALUE at PATH (a.0.b;
 //	                              len is the length of a list)
-//	matrix FILE ROWS COLS         writes similarities that put text i next to video i mod COLS
+//	matrix FILE ROWS COLS [KIND]  writes similarities that put text i next to video i mod COLS; as features they do it too.
+//	                              KIND is float16, or nan or zero for a first row of such
 //	longcaption FILE WORDS        writes a caption of so many words for the video x
 //	await FILE                    waits until FILE is there
 //	hub REPOSITORY FOLDER         starts a Hugging Face Hub on loopback that offers a model
@@ -114,8 +118,8 @@ func jsonAt(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func matrix(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 3 {
-		ts.Fatalf("usage: matrix FILE ROWS COLS")
+	if len(args) != 3 && len(args) != 4 {
+		ts.Fatalf("usage: matrix FILE ROWS COLS [float16|nan|zero]")
 	}
 	rows, err := strconv.Atoi(args[1])
 	ts.Check(err)
@@ -128,8 +132,22 @@ func matrix(ts *testscript.TestScript, _ bool, args []string) {
 	for i := range rows {
 		data[i*cols+i%cols] = 2
 	}
+	kind := strings.Join(args[3:], "")
 	var text bytes.Buffer
-	ts.Check(npy.Write(&text, []int{rows, cols}, data))
+	switch kind {
+	case "float16":
+		fmt.Fprintf(&text, "\x93NUMPY\x01\x00\x76\x00%-117s\n", fmt.Sprintf("{'descr': '<f2', 'fortran_order': False, 'shape': (%d, %d), }", rows, cols))
+		for _, v := range data {
+			ts.Check(binary.Write(&text, binary.LittleEndian, float16.Fromfloat32(v).Bits()))
+		}
+	case "nan":
+		data[0] = float32(math.NaN())
+	case "zero":
+		clear(data[:cols])
+	}
+	if kind != "float16" {
+		ts.Check(npy.Write(&text, []int{rows, cols}, data))
+	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), text.Bytes(), 0o666))
 }
 

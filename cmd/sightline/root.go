@@ -73,7 +73,7 @@ measures it, and searches with that very model.`,
 	}{
 		{groupArchive, []*cobra.Command{a.addCommand(), a.searchCommand(), a.captionCommand(), a.listCommand(), a.removeCommand()}},
 		{groupModels, []*cobra.Command{a.fetchCommand(), a.trainCommand(), a.modelCommand()}},
-		{groupMeasure, []*cobra.Command{a.worldCommand(), a.dataCommand(), a.encodeCommand(), a.evalCommand(), a.judgeCommand(), a.inspectCommand(), a.benchCommand()}},
+		{groupMeasure, []*cobra.Command{a.worldCommand(), a.dataCommand(), a.encodeCommand(), a.evalCommand(), a.judgeCommand(), a.boostCommand(), a.inspectCommand(), a.benchCommand()}},
 		{groupSetUp, []*cobra.Command{a.doctorCommand(), a.configCommand(), a.versionCommand()}},
 	} {
 		for _, command := range verb.commands {
