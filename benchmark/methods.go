@@ -25,6 +25,10 @@ var Methods = []Method{
 	// Two layers of the paper's four, small batches and few passes: every pair of every test is a run of the transformer.
 	{Name: "tightTransf", Config: onFeatures(align.Choice{Kind: "tighttransf", Options: map[string]any{"layers": 2}}, 2, 16, 5e-4)},
 	{Name: "X-Pool", Config: onFeatures(align.Choice{Kind: "xpool"}, 20, 128, 1e-3)},
+	{Name: "T-MASS", Config: onFeatures(align.Choice{Kind: "tmass", Options: map[string]any{"frames": frames}}, 20, 128, 1e-3)},
+	{Name: "CALM", Config: onFeatures(align.Choice{Kind: "meanpool"}, 40, 128, 1e-3, align.Choice{Kind: "calm"})},
+	{Name: "EMCL", Config: onFeatures(align.Choice{Kind: "meanpool"}, 40, 128, 1e-3, align.Choice{Kind: "emcl"})},
+	{Name: "CALM + EMCL", Config: onFeatures(align.Choice{Kind: "meanpool"}, 40, 128, 1e-3, align.Choice{Kind: "calm"}, align.Choice{Kind: "emcl"})},
 	{Name: "meanP end to end", Config: func(c train.Config) train.Config {
 		c.Tower = train.TowerConfig{Kind: "live", TrainFrames: 4}
 		c.Epochs, c.Batch, c.Optimizer.Rate = 3, 64, 5e-4
@@ -32,10 +36,10 @@ var Methods = []Method{
 	}},
 }
 
-// onFeatures returns what makes a run train adapters of width 256 and a head on stored features.
-func onFeatures(head align.Choice, epochs, batch int, rate float64) func(train.Config) train.Config {
+// onFeatures returns what makes a run train adapters of width 256 and a head with its parts on stored features.
+func onFeatures(head align.Choice, epochs, batch int, rate float64, parts ...align.Choice) func(train.Config) train.Config {
 	return func(c train.Config) train.Config {
-		c.Head, c.Tower.Hidden = head, 256
+		c.Head, c.Parts, c.Tower.Hidden = head, parts, 256
 		c.Epochs, c.Batch, c.Optimizer.Rate = epochs, batch, rate
 		return c
 	}

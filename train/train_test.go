@@ -147,7 +147,7 @@ func TestRunLearns(t *testing.T) {
 func TestConfigsAreRuns(t *testing.T) {
 	count := 0
 	err := filepath.WalkDir("../configs", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		if err != nil || filepath.Ext(path) != ".yaml" {
 			return err
 		}
 		count++

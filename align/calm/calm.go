@@ -70,7 +70,7 @@ type Beyond struct {
 	Segments   int     `json:"segments"`    // at level video: stretches of the video, whose distributions the VAE reads side by side, in order
 	Confidence float64 `json:"confidence"`  // γ: pairs count (1 − H(S_p)/ln K)^γ in the head's loss, so that vague sentences count less
 	Preserve   float64 `json:"preserve"`    // weight of the divergence from the distributions that the frozen encoder's vectors have
-	PreserveBy string  `json:"preserve_by"` // over "anchors" (""), or as a control without any: 1 − "cosine" of the vectors themselves
+	PreserveBy string  `json:"preserve_by"` // over "anchors" (""); of the "prompts" themselves (live); or as a control without any, the "cosine" of the vectors
 	Mix        float64 `json:"mix"`         // λ: share of Σ √(S_p Ŝ_p) in the score
 }
 
@@ -88,7 +88,7 @@ const (
 	normal, zeros, none  = "normal", "zeros", "none"
 	video, frame         = "video", "frame"
 	vae, mse, kl, ce     = "vae", "mse", "kl", "ce"
-	byCosine             = "cosine"
+	byCosine, byPrompts  = "cosine", "prompts"
 	skl, js              = "skl", "js"
 	centred, whitened    = "centred", "whitened"
 	anchors, position    = "anchors", "anchor.pos"
@@ -138,7 +138,8 @@ func (p *Part) validate() error {
 	oneOf("beyond.divergence", b.Divergence, "", skl, js)
 	require(b.Anneal >= 0, "beyond.anneal is %d", b.Anneal)
 	require(b.FreeBits >= 0, "beyond.free_bits is %v", b.FreeBits)
-	oneOf("beyond.preserve_by", b.PreserveBy, "", anchors, byCosine)
+	oneOf("beyond.preserve_by", b.PreserveBy, "", anchors, byPrompts, byCosine)
+	require(b.PreserveBy != byPrompts || p.Live, "beyond.preserve_by prompts passes them through the tower in every step: live: true")
 	require(b.Preserve >= 0, "beyond.preserve is %v", b.Preserve)
 	require(b.Confidence >= 0, "beyond.confidence is %v", b.Confidence)
 	require(b.Mix >= 0 && b.Mix <= 1, "beyond.mix is %v, not in [0, 1]", b.Mix)

@@ -171,19 +171,26 @@ func (p *Part) between(logS, logV, weight *Node) *Node {
 
 // moved is how far training has moved videos and sentences from where the frozen encoder has them: KL(P₀‖P) of their
 // distributions over the anchors before and after the tower, half for each side. What an anchor is does not move. With
-// preserve_by "cosine" it is 1 − cos of the vectors themselves, the control that has no anchors.
+// preserve_by "cosine" it is 1 − cos of the vectors themselves, the control that has no anchors; with "prompts" that of the
+// prompts' vectors before and after the tower's text side: a list of labels is text without videos, and the tower may not forget
+// how it was read.
 func (p *Part) moved(vars engine.Vars, seen align.Seen) *Node {
 	plain := seen.Plain
 	if plain.Sentence == nil {
 		panic(fmt.Errorf("%s: beyond.preserve needs a tower that starts from stored vectors of one width", Name))
+	}
+	turned := func(before, now *Node) *Node {
+		return ReduceAllMean(OneMinus(ReduceSum(Mul(transformer.Normalize(before), transformer.Normalize(now)), -1)))
+	}
+	if p.Beyond.PreserveBy == byPrompts {
+		return turned(seen.Texts[0], seen.Read(seen.Texts))
 	}
 	meanOf := func(frames align.Frames) *Node {
 		return Squeeze(Dot(align.Stretches(frames.Mask, 1), frames.Vectors).General([]int{2}, []int{0}, []int{1}, []int{0}), 1)
 	}
 	away := func(before, now *Node) *Node {
 		if p.Beyond.PreserveBy == byCosine {
-			cosines := ReduceSum(Mul(transformer.Normalize(before), transformer.Normalize(now)), -1)
-			return ReduceAllMean(OneMinus(cosines))
+			return turned(before, now)
 		}
 		points := vars.Get(anchors)
 		logBefore, logNow := p.over(points, before), p.over(points, now)
