@@ -275,9 +275,9 @@ func (s *sweep) score(ctx context.Context, q *sought) ([]Scored, error) {
 		open = open[len(batch):]
 		var next atomic.Int64
 		parallel((len(batch)+scoreBatch-1)/scoreBatch, func() {
-			from := int(next.Add(scoreBatch)) - scoreBatch
+			from, scratch := int(next.Add(scoreBatch))-scoreBatch, make([]float32, len(q.codes))
 			for i := from; i < min(from+scoreBatch, len(batch)); i++ {
-				scores[i] = s.kernel.Score(batch[i].in.vector(batch[i].row), q.vector)
+				scores[i] = batch[i].in.score(s.kernel, batch[i].row, &q.probe, scratch)
 			}
 		})
 		for i, c := range batch {

@@ -12,7 +12,7 @@ func kernels() []Kernel {
 	if archsimd.X86.AVX512() {
 		wide := Kernel{
 			Name: "avx512", Dots: inGroups(dotsAVX512), Reach: reach512, Score: score512, Product: productAVX,
-			ProductHalf: productF16C, Cosines: cosines512, Sum: sum512,
+			ProductHalf: productF16C, ProductCodes: productCodesAVX2, Cosines: cosines512, Sum: sum512,
 		}
 		wide.DotsOfMany = oneByOne(wide.Dots)
 		if archsimd.X86.AVX512VNNI() {
@@ -26,7 +26,7 @@ func kernels() []Kernel {
 	if archsimd.X86.AVX2() && hasF16C {
 		found = append(found, Kernel{
 			Name: "avx2", Dots: inGroups(dotsAVX2), DotsOfMany: dotsOfManyAVX2, Reach: reach256, Score: score256,
-			Product: productAVX, ProductHalf: productF16C, Cosines: cosines256, Sum: sum256,
+			Product: productAVX, ProductHalf: productF16C, ProductCodes: productCodesAVX2, Cosines: cosines256, Sum: sum256,
 		})
 	}
 	return append(found, portable)

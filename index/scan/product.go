@@ -30,6 +30,17 @@ func productHalfPortable(x []uint16, y []float32) float32 {
 	return foldSingle(&s)
 }
 
+func productCodesPortable(x []int8, y []float32) float32 {
+	var s [32]float32
+	for y = y[:len(x)]; len(x) > 0; x, y = x[32:], y[32:] {
+		a, b := x[:32:32], y[:32:32]
+		for i := range s {
+			s[i] += float32(float32(a[i]) * b[i])
+		}
+	}
+	return foldSingle(&s)
+}
+
 // products starts the sums with the elements that do not fill a block, fewer than 32.
 func products(x, y []float32) (s [32]float32) {
 	for i, v := range x {

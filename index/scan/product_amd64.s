@@ -77,6 +77,27 @@ halfLoop:
 halfDone:
 	FOLD
 
+// func sumsCodes(sums *[32]float32, x *int8, y *float32, blocks int) float32
+TEXT ·sumsCodes(SB), NOSPLIT, $0-36
+	SUMS
+	JZ codesDone
+
+codesLoop:
+	VPMOVSXBD (SI), Y4
+	VPMOVSXBD 8(SI), Y5
+	VPMOVSXBD 16(SI), Y6
+	VPMOVSXBD 24(SI), Y7
+	VCVTDQ2PS Y4, Y4
+	VCVTDQ2PS Y5, Y5
+	VCVTDQ2PS Y6, Y6
+	VCVTDQ2PS Y7, Y7
+	ADDQ      $32, SI
+	TIMES
+	JNZ       codesLoop
+
+codesDone:
+	FOLD
+
 // func features() uint32
 //
 // The third register of CPUID's leaf 1.

@@ -64,6 +64,9 @@ type Kernel struct {
 	// ProductHalf is Product of a vector in float16, whose elements are finite.
 	ProductHalf func(x []uint16, y []float32) float32
 
+	// ProductCodes is Product of a row of codes, as long as the query and a multiple of Lane.
+	ProductCodes func(x []int8, y []float32) float32
+
 	// Cosines sets upper[i] to the upper bound of cosine i of a mix and returns the highest lower bound and the highest
 	// upper bound, −∞ both where upper is empty.
 	Cosines func(upper []float32, m *Mix) (lower, greatest float32)
@@ -83,7 +86,8 @@ func Kernels() []Kernel { return kernels() }
 
 var portable = Kernel{
 	Name: "portable", Dots: dotsPortable, DotsOfMany: oneByOne(dotsPortable), Reach: reachPortable, Score: scorePortable,
-	Product: productPortable, ProductHalf: productHalfPortable, Cosines: cosinesPortable, Sum: sumPortable,
+	Product: productPortable, ProductHalf: productHalfPortable, ProductCodes: productCodesPortable,
+	Cosines: cosinesPortable, Sum: sumPortable,
 }
 
 // oneByOne makes DotsOfMany of Dots.

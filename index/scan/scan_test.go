@@ -156,6 +156,18 @@ func TestKernelsAgreeOnProduct(t *testing.T) {
 			}
 		}
 	}
+	for _, width := range []int{64, 128, 384} {
+		codes, _ := example(rng, 1, width)
+		x, y := make([]float32, width), make([]float32, width)
+		for i := range width {
+			x[i], y[i] = float32(codes[i]), float32(rng.NormFloat64())
+		}
+		for _, k := range Kernels() {
+			if got, want := k.ProductCodes(codes, y), productPortable(x, y); got != want {
+				t.Errorf("%s: product of %d codes is %v, want %v", k.Name, width, got, want)
+			}
+		}
+	}
 }
 
 func TestKernelsAgreeOnCosines(t *testing.T) {
