@@ -196,7 +196,7 @@ type worker struct {
 	*sweep
 	dots, hits []int32
 	lowers     []*best.Best[float64] // of every query
-	candidates [][]candidate   // of every query
+	candidates [][]candidate         // of every query
 }
 
 func newWorker(s *sweep) *worker {
