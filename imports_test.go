@@ -23,6 +23,7 @@ var layers = map[string][]string{
 	"internal/golden": {".", "feature/npy"},
 
 	"metric":      {"."},
+	"moment":      {"."},
 	"feature/npy": {"."},
 	"engine":      {"."},
 	"video":       {"."},

@@ -1,9 +1,9 @@
 // Package sightline is the vocabulary of the program that finds the moment in a video that a sentence describes.
 //
 // The pipeline reads as one sentence: video → frames → features → aligned model → index → search, moments, captions.
-// This package holds the nouns that cross its joints (Video, Frame, Cue, Span, Space, Query, Hit, Moment, Matrix) and
-// the kinds of error a person can meet. Start at Space, which says what a vector means, and at Hit, which is what a
-// search returns. It imports nothing of ours, does no work and holds no state.
+// This package holds the nouns that cross its joints (Video, Frame, Cue, Span, Space, Query, Hit, Moment, MomentQuery,
+// Matrix) and the kinds of error a person can meet. Start at Space, which says what a vector means, and at Hit, which is
+// what a search returns. It imports nothing of ours, does no work and holds no state.
 package sightline
 
 // Video names one video and what is known of it before its pictures are looked at.
@@ -37,10 +37,4 @@ type Hit struct {
 	Video Video   `json:"video"`
 	Span  Span    `json:"span"`
 	Score float64 `json:"score"` // the model's similarity; comparable within one Space only
-}
-
-// Moment is a Span inside a video that a sentence describes.
-type Moment struct {
-	Span
-	Score float64 `json:"score"`
 }

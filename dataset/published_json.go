@@ -100,12 +100,11 @@ func (d *document) descend(key string) error {
 		return err
 	}
 	for d.decoder.More() {
-		d.reader.since = 0
-		token, err := d.decoder.Token()
+		name, err := d.name()
 		if err != nil {
-			return d.fail(err)
+			return err
 		}
-		if token == key {
+		if name == key {
 			return nil
 		}
 		if err := d.skip(); err != nil {
@@ -113,6 +112,17 @@ func (d *document) descend(key string) error {
 		}
 	}
 	return d.fail(fmt.Errorf("there is no %q in it", key))
+}
+
+// name takes the name of the member that comes next.
+func (d *document) name() (string, error) {
+	d.reader.since = 0
+	token, err := d.decoder.Token()
+	if err != nil {
+		return "", d.fail(err)
+	}
+	name, _ := token.(string) // the decoder takes nothing else there
+	return name, nil
 }
 
 // skip passes over a value, token by token.
@@ -135,6 +145,45 @@ func (d *document) skip() error {
 	}
 }
 
+// members calls do for every member of the object that comes next, with its value next to be read.
+func (d *document) members(do func(name string) error) error {
+	if err := d.open('{'); err != nil {
+		return err
+	}
+	for d.decoder.More() {
+		name, err := d.name()
+		if err != nil {
+			return err
+		}
+		if err := do(name); err != nil {
+			return err
+		}
+	}
+	return d.close()
+}
+
+// elements calls do for every element of the array that comes next, which do reads.
+func (d *document) elements(do func() error) error {
+	if err := d.open('['); err != nil {
+		return err
+	}
+	for d.decoder.More() {
+		d.reader.since = 0
+		if err := do(); err != nil {
+			return err
+		}
+	}
+	return d.close()
+}
+
+// close takes the delimiter that ends an object or array.
+func (d *document) close() error {
+	if _, err := d.decoder.Token(); err != nil {
+		return d.fail(err)
+	}
+	return nil
+}
+
 // eachElement calls do for every element of the array that is the document, or the value of its key.
 func eachElement[T any](path, key string, do func(line int, element T) error) error {
 	return readDocument(path, func(d *document) error {
@@ -143,23 +192,13 @@ func eachElement[T any](path, key string, do func(line int, element T) error) er
 				return err
 			}
 		}
-		if err := d.open('['); err != nil {
-			return err
-		}
-		for d.decoder.More() {
-			d.reader.since = 0
+		return d.elements(func() error {
 			var element T
 			if err := d.decoder.Decode(&element); err != nil {
 				return d.fail(err)
 			}
-			if err := do(d.line(), element); err != nil {
-				return err
-			}
-		}
-		if _, err := d.decoder.Token(); err != nil {
-			return d.fail(err)
-		}
-		return nil
+			return do(d.line(), element)
+		})
 	})
 }
 
@@ -172,27 +211,12 @@ func eachMember[T any](path string, keys []string, do func(line int, name string
 				return err
 			}
 		}
-		if err := d.open('{'); err != nil {
-			return err
-		}
-		for d.decoder.More() {
-			d.reader.since = 0
-			token, err := d.decoder.Token()
-			if err != nil {
-				return d.fail(err)
-			}
-			name, _ := token.(string)
+		return d.members(func(name string) error {
 			var value T
 			if err := d.decoder.Decode(&value); err != nil {
 				return d.fail(fmt.Errorf("%s: %w", name, err))
 			}
-			if err := do(d.line(), name, value); err != nil {
-				return err
-			}
-		}
-		if _, err := d.decoder.Token(); err != nil {
-			return d.fail(err)
-		}
-		return nil
+			return do(d.line(), name, value)
+		})
 	})
 }

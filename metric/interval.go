@@ -3,7 +3,6 @@ package metric
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
 )
 
@@ -138,43 +137,20 @@ func (r Ranks) Summarize(options Options) (Summary, error) {
 	if o.Resamples < 0 {
 		return summary, nil
 	}
-	draws := make([][]float64, o.Resamples)
-	random := rand.New(rand.NewPCG(o.Seed, uint64(len(r.Protocol))))
 	h := s.newHistogram()
-	for b := range draws {
+	intervals := bootstrap(len(s.video), o, uint64(len(r.Protocol)), func(drawn []int) []float64 {
 		h.empty()
-		for range s.video {
-			s.add(h, random.IntN(len(s.video)))
+		for _, video := range drawn {
+			s.add(h, video)
 		}
-		draws[b] = make([]float64, len(o.K)+3)
-		s.values(h, draws[b])
-	}
+		values := make([]float64, len(o.K)+3)
+		s.values(h, values)
+		return values
+	})
 	for m, estimate := range summary.estimates() {
-		estimate.Interval = percentiles(column(draws, m), o.Confidence)
+		estimate.Interval = intervals[m]
 	}
 	return summary, nil
-}
-
-func column(rows [][]float64, m int) []float64 {
-	values := make([]float64, len(rows))
-	for i, row := range rows {
-		values[i] = row[m]
-	}
-	return values
-}
-
-// percentiles returns the central interval that holds the given share of the values, which it sorts.
-func percentiles(values []float64, confidence float64) *Interval {
-	slices.Sort(values)
-	at := func(q float64) float64 {
-		position := q * float64(len(values)-1)
-		i := int(position)
-		if i+1 == len(values) {
-			return values[i]
-		}
-		return values[i] + (position-float64(i))*(values[i+1]-values[i])
-	}
-	return &Interval{at((1 - confidence) / 2), at((1 + confidence) / 2)}
 }
 
 // Difference is how run B differs from run A in one number.
@@ -225,13 +201,12 @@ func Compare(a, b Ranks, options Options) ([]Difference, error) {
 	runs[0].levels, runs[1].levels = levels, levels
 	h := [2]*histogram{runs[0].newHistogram(), runs[1].newHistogram()}
 	values := [2][]float64{make([]float64, len(names)), make([]float64, len(names))}
-	resample := func(draw func(nth int) (video, exchanged int)) []float64 {
+	pair(differences, len(runs[0].video), o, func(drawn, exchanged []int) []float64 {
 		h[0].empty()
 		h[1].empty()
-		for n := range runs[0].video {
-			video, exchanged := draw(n)
-			runs[0].add(h[exchanged], video)
-			runs[1].add(h[1-exchanged], video)
+		for n, video := range drawn {
+			runs[0].add(h[exchanged[n]], video)
+			runs[1].add(h[1-exchanged[n]], video)
 		}
 		runs[0].values(h[0], values[0])
 		runs[1].values(h[1], values[1])
@@ -240,24 +215,7 @@ func Compare(a, b Ranks, options Options) ([]Difference, error) {
 			result[m] = values[1][m] - values[0][m]
 		}
 		return result
-	}
-	random := rand.New(rand.NewPCG(o.Seed, 1))
-	draws := make([][]float64, o.Resamples)
-	for i := range draws {
-		draws[i] = resample(func(int) (int, int) { return random.IntN(len(runs[0].video)), 0 })
-	}
-	extreme := make([]int, len(names))
-	for range o.Resamples {
-		for m, d := range resample(func(n int) (int, int) { return n, int(random.Uint32() & 1) }) {
-			if math.Abs(d) >= math.Abs(differences[m].Difference)-1e-9 {
-				extreme[m]++
-			}
-		}
-	}
-	for m := range differences {
-		differences[m].Interval = *percentiles(column(draws, m), o.Confidence)
-		differences[m].P = float64(extreme[m]+1) / float64(o.Resamples+1)
-	}
+	})
 	return differences, nil
 }
 

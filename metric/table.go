@@ -21,69 +21,99 @@ type Row struct {
 	Summary Summary
 }
 
-func (t Table) head() []string {
-	var head []string
-	for _, recall := range t.Rows[0].Summary.Recall {
-		head = append(head, fmt.Sprintf("R@%d", recall.K))
+// grid lays the table's numbers out.
+func (t Table) grid() Grid {
+	grid := Grid{Title: t.Title, Decimals: 1}
+	if len(t.Rows) == 0 {
+		return grid
 	}
-	return append(head, "MdR", "MnR")
-}
-
-// cells returns the row's numbers and margins in the order of head.
-func (t Table) cells(row Row) (values, margins []string) {
-	estimates := make([]*Estimate, 0, 8)
-	for _, recall := range t.Rows[0].Summary.Recall {
-		if estimate, ok := row.Summary.At(recall.K); ok {
-			estimates = append(estimates, &estimate)
-		} else {
-			estimates = append(estimates, nil)
+	cuts := t.Rows[0].Summary.Recall
+	for _, recall := range cuts {
+		grid.Head = append(grid.Head, fmt.Sprintf("R@%d", recall.K))
+	}
+	grid.Head = append(grid.Head, "MdR", "MnR")
+	for _, row := range t.Rows {
+		line := Line{Name: row.Name}
+		for _, recall := range cuts {
+			if estimate, ok := row.Summary.At(recall.K); ok {
+				line.Cells = append(line.Cells, &estimate)
+			} else {
+				line.Cells = append(line.Cells, nil)
+			}
 		}
+		line.Cells = append(line.Cells, &row.Summary.MedianRank, &row.Summary.MeanRank)
+		grid.Lines = append(grid.Lines, line)
 	}
-	for _, estimate := range append(estimates, &row.Summary.MedianRank, &row.Summary.MeanRank) {
-		switch {
-		case estimate == nil:
-			values, margins = append(values, "–"), append(margins, "")
-		case estimate.Interval == nil:
-			values, margins = append(values, fmt.Sprintf("%.1f", estimate.Value)), append(margins, "")
-		default:
-			values, margins = append(values, fmt.Sprintf("%.1f", estimate.Value)), append(margins, fmt.Sprintf(" ±%.1f", estimate.Margin()))
-		}
-	}
-	return values, margins
+	return grid
 }
 
 // Write prints the table in lined-up columns when it fits width columns of a terminal, and else each run as a name with
 // its numbers below it. Width 0 means unlimited.
-func (t Table) Write(w io.Writer, width int) error {
-	if len(t.Rows) == 0 {
+func (t Table) Write(w io.Writer, width int) error { return t.grid().Write(w, width) }
+
+// Markdown prints the table as a Markdown table.
+func (t Table) Markdown(w io.Writer) error { return t.grid().Markdown(w) }
+
+// Grid prints lines of numbers below one another, each with its margin when it has one.
+type Grid struct {
+	Title    string // printed above; may be empty
+	Decimals int
+	Head     []string // one for each cell of a line
+	Lines    []Line
+}
+
+// Line is a line of a Grid; a nil cell prints as "–".
+type Line struct {
+	Name  string
+	Cells []*Estimate
+}
+
+// cells returns the line's numbers and margins in the order of Head.
+func (g Grid) cells(line Line) (values, margins []string) {
+	for _, estimate := range line.Cells {
+		value, margin := "–", ""
+		if estimate != nil {
+			value = fmt.Sprintf("%.*f", g.Decimals, estimate.Value)
+			if estimate.Interval != nil {
+				margin = fmt.Sprintf(" ±%.*f", g.Decimals, estimate.Margin())
+			}
+		}
+		values, margins = append(values, value), append(margins, margin)
+	}
+	return values, margins
+}
+
+// Write prints the grid in lined-up columns when it fits width columns of a terminal, and else each line as a name with
+// its numbers below it. Width 0 means unlimited.
+func (g Grid) Write(w io.Writer, width int) error {
+	if len(g.Lines) == 0 {
 		return nil
 	}
-	lines := t.wide()
+	lines := g.wide()
 	for _, line := range lines {
 		if width > 0 && utf8.RuneCountInString(line) > width {
-			lines = t.narrow()
+			lines = g.narrow()
 			break
 		}
 	}
-	if t.Title != "" {
-		lines = append([]string{t.Title}, lines...)
+	if g.Title != "" {
+		lines = append([]string{g.Title}, lines...)
 	}
 	_, err := io.WriteString(w, strings.Join(lines, "\n")+"\n")
 	return err
 }
 
-// wide lays the runs out as rows; values are right-aligned and margins left-aligned, so decimal points meet.
-func (t Table) wide() []string {
-	head := t.head()
+// wide lays the lines out as rows; values are right-aligned and margins left-aligned, so decimal points meet.
+func (g Grid) wide() []string {
 	nameWidth := 0
-	valueWidth, marginWidth := make([]int, len(head)), make([]int, len(head))
-	for i, name := range head {
+	valueWidth, marginWidth := make([]int, len(g.Head)), make([]int, len(g.Head))
+	for i, name := range g.Head {
 		valueWidth[i] = len(name)
 	}
-	for _, row := range t.Rows {
-		nameWidth = max(nameWidth, utf8.RuneCountInString(row.Name))
-		values, margins := t.cells(row)
-		for i := range head {
+	for _, line := range g.Lines {
+		nameWidth = max(nameWidth, utf8.RuneCountInString(line.Name))
+		values, margins := g.cells(line)
+		for i := range g.Head {
 			valueWidth[i] = max(valueWidth[i], utf8.RuneCountInString(values[i]))
 			marginWidth[i] = max(marginWidth[i], utf8.RuneCountInString(margins[i]))
 		}
@@ -100,42 +130,44 @@ func (t Table) wide() []string {
 		}
 		return strings.TrimRight(b.String(), " ")
 	}
-	lines := []string{line("", head, nil)}
-	for _, row := range t.Rows {
-		values, margins := t.cells(row)
-		lines = append(lines, line(row.Name, values, margins))
+	lines := []string{line("", g.Head, nil)}
+	for _, l := range g.Lines {
+		values, margins := g.cells(l)
+		lines = append(lines, line(l.Name, values, margins))
 	}
 	return lines
 }
 
-// narrow lays each run out as a block.
-func (t Table) narrow() []string {
+// narrow lays each line out as a block.
+func (g Grid) narrow() []string {
 	var lines []string
-	head := t.head()
-	for _, row := range t.Rows {
-		lines = append(lines, row.Name)
-		values, margins := t.cells(row)
-		for i, name := range head {
-			lines = append(lines, fmt.Sprintf("  %-5s %6s%s", name, values[i], margins[i]))
+	nameWidth := 5
+	for _, name := range g.Head {
+		nameWidth = max(nameWidth, len(name))
+	}
+	for _, l := range g.Lines {
+		lines = append(lines, l.Name)
+		values, margins := g.cells(l)
+		for i, name := range g.Head {
+			lines = append(lines, fmt.Sprintf("  %-*s %6s%s", nameWidth, name, values[i], margins[i]))
 		}
 	}
 	return lines
 }
 
-// Markdown prints the table as a Markdown table.
-func (t Table) Markdown(w io.Writer) error {
-	if len(t.Rows) == 0 {
+// Markdown prints the grid as a Markdown table.
+func (g Grid) Markdown(w io.Writer) error {
+	if len(g.Lines) == 0 {
 		return nil
 	}
 	var b strings.Builder
-	if t.Title != "" {
-		fmt.Fprintf(&b, "%s\n\n", t.Title)
+	if g.Title != "" {
+		fmt.Fprintf(&b, "%s\n\n", g.Title)
 	}
-	head := t.head()
-	fmt.Fprintf(&b, "| | %s |\n|---|%s\n", strings.Join(head, " | "), strings.Repeat("---:|", len(head)))
-	for _, row := range t.Rows {
-		values, margins := t.cells(row)
-		fmt.Fprintf(&b, "| %s |", strings.ReplaceAll(row.Name, "|", `\|`))
+	fmt.Fprintf(&b, "| | %s |\n|---|%s\n", strings.Join(g.Head, " | "), strings.Repeat("---:|", len(g.Head)))
+	for _, line := range g.Lines {
+		values, margins := g.cells(line)
+		fmt.Fprintf(&b, "| %s |", strings.ReplaceAll(line.Name, "|", `\|`))
 		for i := range values {
 			fmt.Fprintf(&b, " %s%s |", values[i], margins[i])
 		}

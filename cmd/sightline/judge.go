@@ -33,22 +33,51 @@ type comparison struct {
 	Differences []metric.Difference `json:"differences"`
 }
 
-// judging is how ranks become numbers; judge and eval share its flags.
-type judging struct {
-	ties       string
-	ks         []int
+// resampling is how sure one wants to be of a number; all verbs that print intervals share its flags.
+type resampling struct {
 	confidence float64
 	resamples  int
 	seed       uint64
+}
+
+func (r *resampling) flags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.Float64Var(&r.confidence, "confidence", 0.95, "of the intervals")
+	flags.IntVar(&r.resamples, "resamples", 2000, "of the bootstrap and of the paired test; 0 for no intervals")
+	flags.Uint64Var(&r.seed, "resample-seed", 0, "seed of the resampling")
+}
+
+func (r *resampling) options() (metric.Options, error) {
+	if !(r.confidence > 0 && r.confidence < 1) {
+		return metric.Options{}, usage("--confidence", "0.95", "%v is not between 0 and 1", r.confidence)
+	}
+	resamples := r.resamples
+	if resamples == 0 {
+		resamples = -1
+	}
+	return metric.Options{Confidence: r.confidence, Resamples: resamples, Seed: r.seed}, nil
+}
+
+// checkCutOffs refuses cut-offs of recall that are not positive and rising.
+func checkCutOffs(ks []int) error {
+	if slices.Min(append(ks, 1)) < 1 || !slices.IsSorted(ks) || len(slices.Compact(slices.Clone(ks))) != len(ks) || len(ks) == 0 {
+		return usage("--k", "--k 1,5,10", "the cut-offs must be positive and rise")
+	}
+	return nil
+}
+
+// judging is how ranks become numbers; judge and eval share its flags.
+type judging struct {
+	resampling
+	ties string
+	ks   []int
 }
 
 func (j *judging) flags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&j.ties, "ties", metric.Average.String(), "where a tied item stands: average, optimistic, pessimistic, expected")
 	flags.IntSliceVar(&j.ks, "k", []int{1, 5, 10}, "cut-offs of recall")
-	flags.Float64Var(&j.confidence, "confidence", 0.95, "of the intervals")
-	flags.IntVar(&j.resamples, "resamples", 2000, "of the bootstrap and of the paired test; 0 for no intervals")
-	flags.Uint64Var(&j.seed, "resample-seed", 0, "seed of the resampling")
+	j.resampling.flags(cmd)
 }
 
 func (j *judging) options() (metric.Options, error) {
@@ -56,17 +85,12 @@ func (j *judging) options() (metric.Options, error) {
 	if err != nil {
 		return metric.Options{}, usage("--ties", "average, optimistic, pessimistic or expected", "%w", err)
 	}
-	if !(j.confidence > 0 && j.confidence < 1) {
-		return metric.Options{}, usage("--confidence", "0.95", "%v is not between 0 and 1", j.confidence)
+	if err := checkCutOffs(j.ks); err != nil {
+		return metric.Options{}, err
 	}
-	if slices.Min(append(j.ks, 1)) < 1 || !slices.IsSorted(j.ks) || len(slices.Compact(slices.Clone(j.ks))) != len(j.ks) || len(j.ks) == 0 {
-		return metric.Options{}, usage("--k", "--k 1,5,10", "the cut-offs must be positive and rise")
-	}
-	resamples := j.resamples
-	if resamples == 0 {
-		resamples = -1
-	}
-	return metric.Options{Ties: ties, K: j.ks, Confidence: j.confidence, Resamples: resamples, Seed: j.seed}, nil
+	options, err := j.resampling.options()
+	options.Ties, options.K = ties, j.ks
+	return options, err
 }
 
 func (a *app) judgeCommand() *cobra.Command {
@@ -155,6 +179,7 @@ Tied scores share the average rank and are counted; NaN is an error.`,
 	flags.BoolVar(&transpose, "transpose", false, "the matrix is [videos, texts]")
 	flags.StringVar(&compare, "compare", "", "another matrix on the same queries, for a paired test")
 	cmd.MarkFlagsMutuallyExclusive("owners", "captions-per-video")
+	cmd.AddCommand(a.judgeMomentsCommand())
 	return cmd
 }
 

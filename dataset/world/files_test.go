@@ -133,6 +133,22 @@ func TestFilesHoldTheFramesDrawnDirectly(t *testing.T) {
 			}
 		}
 	}
+	asked, err := dataset.ReadMoments(filepath.Join(dir, "A", "moments", "test.jsonl"), "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var queries []Query
+	for _, film := range New(A, tinyOptions).Moments[Test] {
+		queries = append(queries, film.Queries...)
+	}
+	if len(queries) == 0 || len(asked.Queries) != len(queries) || len(asked.Repairs) > 0 {
+		t.Fatalf("%d moments were read back, repairs %v; %d were drawn", len(asked.Queries), asked.Repairs, len(queries))
+	}
+	for i, q := range asked.Queries {
+		if q.Text != queries[i].Text || q.Kind != queries[i].Kind || q.Gold[0] != queries[i].Span {
+			t.Errorf("query %d is %+v, %+v was drawn", i, q, queries[i])
+		}
+	}
 	meta, err := Open(dir)
 	if err != nil || meta != tinyMeta {
 		t.Errorf("world.json says %+v, %v", meta, err)
