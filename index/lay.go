@@ -24,6 +24,9 @@ func Segments(s Snapshot) (segments []Segment, ok bool) {
 	return segments, true
 }
 
+// Sum is a checksum that names the content of the segment, deletions apart.
+func (s Segment) Sum() uint32 { return s.p.sum }
+
 // Len is the number of rows, deleted ones included.
 func (s Segment) Len() int { return s.p.rows }
 
@@ -87,8 +90,10 @@ func (p *Probe) Codes() []int16 { return p.codes }
 // r, and the offset o and length l of its segment's Centre,
 //
 //	Product ∈ o + Step·s·⟨c, Codes()⟩ ± (Slack·s + Norm·r + Rounding·l)
+//
+// and Step·|⟨c, Codes()⟩| ≤ Longest.
 type Bound struct {
-	Step, Slack, Norm, Rounding float64
+	Step, Slack, Norm, Rounding, Longest float64
 }
 
 // Bound returns the query's constants. To what bounds rests on (see quantise.go) they add the rounding of Product: at most
@@ -99,5 +104,6 @@ func (p *Probe) Bound() Bound {
 	longest := scan.MaxAbsCode * math.Sqrt(float64(width)) // of codes
 	return Bound{
 		Step: p.step, Slack: p.slack + gamma*longest*p.norm, Norm: p.norm * (1 + gamma), Rounding: p.norm * gamma,
+		Longest: longest*p.norm + p.slack,
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"sightline"
+	"sightline/internal/half"
 )
 
 // Precision says in what form an index keeps its rows for their true scores, beside the codes that it scans.
@@ -43,6 +44,28 @@ func (l Layout) check() error {
 
 // elementBytes is how many bytes an element of a vector takes beside its code.
 func (l Layout) elementBytes() int { return [...]int{4, 2, 0}[l.Precision] }
+
+// Keep returns a vector whose products with other kept vectors are those of this one as the layout keeps it: the vector
+// itself, its elements rounded, or what its codes stand for, rotated as they are.
+func (l Layout) Keep(vector []float32) []float32 {
+	switch l.Precision {
+	case Half:
+		kept := make([]float32, len(vector))
+		for j, v := range vector {
+			h, _ := half.Narrow(v)
+			kept[j] = half.Widen(h)
+		}
+		return kept
+	case Codes:
+		c := newCoder(l, make([]float32, len(vector))).code(vector)
+		kept := unpack(make([]float32, len(c.values)), c.values)
+		for j := range kept {
+			kept[j] *= c.scale
+		}
+		return kept
+	}
+	return vector
+}
 
 // same returns an error unless an index of layout m can be opened as one of layout l.
 func (l Layout) same(m Layout) error {

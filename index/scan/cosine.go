@@ -25,8 +25,8 @@ type Side struct {
 	Step, Slack, Norm, Weight float32
 }
 
-// Slop bounds what the rounding of length and quotient moves a cosine: length² is off by less than 2⁻²¹ of Σ
-// Weight·Square and is at least blurred of it, so length is off by less than 2⁻¹⁴.
+// Slop bounds what the rounding of length and quotient moves a cosine: length² is off by less than 2⁻²⁰ of Σ
+// Weight·Square and is at least blurred of it, so length is off by less than 2⁻¹³.
 const Slop = 0x1p-12
 
 // Where two sides cancel out to less than blurred of Σ Weight·Square, or a length is near the end of float32, the bounds
@@ -57,13 +57,8 @@ func (s *Side) add(i int, middle, reach, parts float32) (_, _, _ float32) {
 }
 
 func cosinesPortable(upper []float32, m *Mix) (lower, greatest float32) {
-	low := float32(math.Inf(-1))
-	return cosinesFrom(0, upper, m, low, low)
-}
-
-// cosinesFrom does the vectors from start on; the vector kernels use it for what is left over.
-func cosinesFrom(start int, upper []float32, m *Mix, lower, greatest float32) (_, _ float32) {
-	for i := start; i < len(upper); i++ {
+	lower, greatest = float32(math.Inf(-1)), float32(math.Inf(-1))
+	for i := range upper {
 		low, high := m.bounds(i)
 		upper[i] = high + Slop
 		lower, greatest = max(lower, low-Slop), max(greatest, high+Slop)

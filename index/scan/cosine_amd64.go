@@ -16,8 +16,10 @@ func cosines512(upper []float32, m *Mix) (lower, greatest float32) {
 	one, slop := archsimd.BroadcastFloat32x16(1), archsimd.BroadcastFloat32x16(Slop)
 	least, share := archsimd.BroadcastFloat32x16(tiny), archsimd.BroadcastFloat32x16(blurred)
 	crossed, minus := archsimd.BroadcastFloat32x16(m.CrossWeight), archsimd.BroadcastFloat32x16(-1)
-	i := 0
-	for ; i+16 <= len(upper); i += 16 {
+	if len(upper) < 16 {
+		return cosinesPortable(upper, m)
+	}
+	for i := 0; ; {
 		middle, reach, parts := m.First.add512(i, offset, margin, archsimd.Float32x16{})
 		length := parts
 		if m.Cross != nil {
@@ -30,12 +32,18 @@ func cosines512(upper []float32, m *Mix) (lower, greatest float32) {
 		top.StoreSlice(upper[i:])
 		low = low.Max(middle.Sub(reach).Mul(inverse).Max(minus).Merge(minus, clear).Sub(slop))
 		high = high.Max(top)
+		if i += 16; i+16 > len(upper) {
+			if i >= len(upper) {
+				break
+			}
+			i = len(upper) - 16 // some once more
+		}
 	}
 	var lows, highs [16]float32
 	low.Store(&lows)
 	high.Store(&highs)
 	archsimd.ClearAVXUpperBits()
-	return cosinesFrom(i, upper, m, greatestOf(lows[:]), greatestOf(highs[:]))
+	return greatestOf(lows[:]), greatestOf(highs[:])
 }
 
 func (s *Side) add512(i int, middle, reach, parts archsimd.Float32x16) (_, _, _ archsimd.Float32x16) {
@@ -54,8 +62,10 @@ func cosines256(upper []float32, m *Mix) (lower, greatest float32) {
 	one, slop := archsimd.BroadcastFloat32x8(1), archsimd.BroadcastFloat32x8(Slop)
 	least, share := archsimd.BroadcastFloat32x8(tiny), archsimd.BroadcastFloat32x8(blurred)
 	crossed, minus := archsimd.BroadcastFloat32x8(m.CrossWeight), archsimd.BroadcastFloat32x8(-1)
-	i := 0
-	for ; i+8 <= len(upper); i += 8 {
+	if len(upper) < 8 {
+		return cosinesPortable(upper, m)
+	}
+	for i := 0; ; {
 		middle, reach, parts := m.First.add256(i, offset, margin, archsimd.Float32x8{})
 		length := parts
 		if m.Cross != nil {
@@ -68,12 +78,18 @@ func cosines256(upper []float32, m *Mix) (lower, greatest float32) {
 		top.StoreSlice(upper[i:])
 		low = low.Max(middle.Sub(reach).Mul(inverse).Max(minus).Merge(minus, clear).Sub(slop))
 		high = high.Max(top)
+		if i += 8; i+8 > len(upper) {
+			if i >= len(upper) {
+				break
+			}
+			i = len(upper) - 8 // some once more
+		}
 	}
 	var lows, highs [8]float32
 	low.Store(&lows)
 	high.Store(&highs)
 	archsimd.ClearAVXUpperBits()
-	return cosinesFrom(i, upper, m, greatestOf(lows[:]), greatestOf(highs[:]))
+	return greatestOf(lows[:]), greatestOf(highs[:])
 }
 
 func (s *Side) add256(i int, middle, reach, parts archsimd.Float32x8) (_, _, _ archsimd.Float32x8) {
