@@ -2,7 +2,6 @@ package benchmark
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -13,7 +12,6 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 
-	"sightline/internal/atomicfile"
 	"sightline/internal/plotting"
 	"sightline/metric"
 	"sightline/metric/moments"
@@ -290,29 +288,21 @@ func (r MomentResult) Write(w io.Writer, width int) error {
 			return err
 		}
 	}
-	return r.tests(w)
+	_, err := w.Write(r.tests())
+	return err
 }
 
-func (r MomentResult) tests(w io.Writer) error {
+// tests lists all differences.
+func (r MomentResult) tests() []byte {
+	var list bytes.Buffer
 	for _, test := range r.Tests {
-		for _, d := range test.Differences {
-			if _, err := fmt.Fprintf(w, "- %s against %s, paired over all seeds: %v\n", test.Method, test.Against, d); err != nil {
-				return err
-			}
-		}
+		test.write(&list, func(string) bool { return true })
 	}
-	return nil
+	return list.Bytes()
 }
 
 // save writes results.json, table.md and moments.png.
 func (r MomentResult) save(dir string) error {
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := atomicfile.Write(filepath.Join(dir, "results.json"), append(text, '\n')); err != nil {
-		return err
-	}
 	var table bytes.Buffer
 	for _, g := range r.grids() {
 		g.Title = "### " + g.Title
@@ -321,10 +311,8 @@ func (r MomentResult) save(dir string) error {
 		}
 		fmt.Fprintln(&table)
 	}
-	if err := r.tests(&table); err != nil {
-		return err
-	}
-	if err := atomicfile.Write(filepath.Join(dir, "table.md"), table.Bytes()); err != nil {
+	table.Write(r.tests())
+	if err := keep(dir, r, table.Bytes()); err != nil {
 		return err
 	}
 	return r.draw(filepath.Join(dir, "moments.png"))

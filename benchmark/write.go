@@ -141,13 +141,6 @@ func (g grid) markdown(w io.Writer) error {
 
 // save writes results.json, table.md and recall.png.
 func (r Result) save(dir string) error {
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := atomicfile.Write(filepath.Join(dir, "results.json"), append(text, '\n')); err != nil {
-		return err
-	}
 	var table bytes.Buffer
 	for _, section := range r.Sections {
 		t := section.table()
@@ -157,11 +150,7 @@ func (r Result) save(dir string) error {
 		}
 		fmt.Fprintln(&table)
 		for _, test := range section.Tests {
-			for _, d := range test.Differences {
-				if d.Metric == "R@1" {
-					fmt.Fprintf(&table, "- %s against %s, paired over all seeds: %v\n", test.Method, test.Against, d)
-				}
-			}
+			test.write(&table, func(metric string) bool { return metric == "R@1" })
 		}
 		fmt.Fprintln(&table)
 	}
@@ -170,8 +159,29 @@ func (r Result) save(dir string) error {
 			return err
 		}
 	}
-	if err := atomicfile.Write(filepath.Join(dir, "table.md"), table.Bytes()); err != nil {
+	if err := keep(dir, r, table.Bytes()); err != nil {
 		return err
 	}
 	return r.draw(filepath.Join(dir, "recall.png"))
+}
+
+// write lists the chosen differences.
+func (t Test) write(w *bytes.Buffer, chosen func(metric string) bool) {
+	for _, d := range t.Differences {
+		if chosen(d.Metric) {
+			fmt.Fprintf(w, "- %s against %s, paired over all seeds: %v\n", t.Method, t.Against, d)
+		}
+	}
+}
+
+// keep writes results.json and table.md.
+func keep(dir string, result any, table []byte) error {
+	text, err := json.MarshalIndent(result, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := atomicfile.Write(filepath.Join(dir, "results.json"), append(text, '\n')); err != nil {
+		return err
+	}
+	return atomicfile.Write(filepath.Join(dir, "table.md"), table)
 }

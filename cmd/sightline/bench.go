@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"path/filepath"
 
@@ -130,22 +131,30 @@ func (b *benching) run(cmd *cobra.Command, methods []benchmark.Method) error {
 	a.say("this will take about %s", forecastTotal(forecast))
 	progress := series{start: a.bar}
 	defer func() { progress.close() }()
-	result, err := benchmark.Retrieval(cmd.Context(), e, plan, func(stage benchmark.Stage) {
-		note := ""
-		if stage.Loss != 0 {
-			note = fmt.Sprintf("loss %.3f", stage.Loss)
-		}
-		progress.set(stage.What, float64(stage.Done), math.Max(1, float64(stage.Of)), note)
-	})
+	result, err := benchmark.Retrieval(cmd.Context(), e, plan, progress.stage)
 	if err != nil {
 		return trainError(plan.Dir, err)
 	}
 	progress.close()
+	return a.tables(result, plan.Dir)
+}
+
+// stage shows how far a benchmark is.
+func (s *series) stage(stage benchmark.Stage) {
+	note := ""
+	if stage.Loss != 0 {
+		note = fmt.Sprintf("loss %.3f", stage.Loss)
+	}
+	s.set(stage.What, float64(stage.Done), math.Max(1, float64(stage.Of)), note)
+}
+
+// tables prints the tables of a benchmark, which lie in its folder too.
+func (a *app) tables(result interface{ Write(io.Writer, int) error }, dir string) error {
 	return a.print(result, func() error {
 		if err := result.Write(a.out, a.out.Width()); err != nil {
 			return err
 		}
-		a.out.Printf("the table is in %s\n", terminal.Clean(filepath.Join(plan.Dir, "table.md")))
+		a.out.Printf("the table is in %s\n", terminal.Clean(filepath.Join(dir, "table.md")))
 		return nil
 	})
 }

@@ -1,15 +1,10 @@
 package main
 
 import (
-	"fmt"
-	"math"
-	"path/filepath"
-
 	"github.com/spf13/cobra"
 
 	"sightline/benchmark"
 	"sightline/dataset/world"
-	"sightline/internal/terminal"
 )
 
 func (a *app) benchMomentsCommand() *cobra.Command {
@@ -52,24 +47,12 @@ stopped, the same command goes on where it was.`,
 			}
 			progress := series{start: a.bar}
 			defer func() { progress.close() }()
-			result, err := benchmark.Moments(cmd.Context(), e, plan, func(stage benchmark.Stage) {
-				note := ""
-				if stage.Loss != 0 {
-					note = fmt.Sprintf("loss %.3f", stage.Loss)
-				}
-				progress.set(stage.What, float64(stage.Done), math.Max(1, float64(stage.Of)), note)
-			})
+			result, err := benchmark.Moments(cmd.Context(), e, plan, progress.stage)
 			if err != nil {
 				return trainError(plan.Dir, err)
 			}
 			progress.close()
-			return a.print(result, func() error {
-				if err := result.Write(a.out, a.out.Width()); err != nil {
-					return err
-				}
-				a.out.Printf("the table is in %s\n", terminal.Clean(filepath.Join(plan.Dir, "table.md")))
-				return nil
-			})
+			return a.tables(result, plan.Dir)
 		},
 	}
 	flags := cmd.Flags()
