@@ -64,8 +64,8 @@ func ChooseMoments(names []string) ([]MomentMethod, error) {
 // The sizes of all models of the benchmark: the world's features are 128 wide, and films have at most 60 clips a second.
 const (
 	momentHidden = 64
-	momentHeads  = 4
-	momentBatch  = 64
+	momentHeads  = 2
+	momentBatch  = 32
 	kept         = 100 // predictions of a query
 )
 

@@ -8,7 +8,7 @@ import (
 )
 
 func (a *app) benchMomentsCommand() *cobra.Command {
-	plan := benchmark.MomentPlan{Size: "base", Rate: 1, Seeds: 3, Epochs: 8}
+	plan := benchmark.MomentPlan{Size: "base", Rate: 1, Seeds: 3, Epochs: 5}
 	var methods []string
 	cmd := &cobra.Command{
 		Use:   "moments --out DIR",
@@ -24,7 +24,7 @@ stopped, the same command goes on where it was.`,
 		Args: operands(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if plan.Seeds < 1 || plan.Epochs < 1 {
-				return usage("--seeds, --epochs", "--seeds 3 --epochs 8", "%d trainings of %d epochs are none", plan.Seeds, plan.Epochs)
+				return usage("--seeds, --epochs", "--seeds 3 --epochs 5", "%d trainings of %d epochs are none", plan.Seeds, plan.Epochs)
 			}
 			if !(plan.Rate > 0 && plan.Rate <= world.FPS) {
 				return usage("--rate", "--rate 1", "%v frames a second are not in (0, %d]", plan.Rate, world.FPS)
