@@ -1,9 +1,7 @@
 package benchmark
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"image/color"
 	"io"
@@ -17,7 +15,6 @@ import (
 	"sightline"
 	"sightline/align"
 	"sightline/align/calm"
-	"sightline/internal/atomicfile"
 	"sightline/internal/plotting"
 	"sightline/metric"
 	"sightline/train"
@@ -231,24 +228,16 @@ func (r ConfidenceResult) notes(w io.Writer) error {
 
 // save writes results.json, table.md and risk-coverage.png.
 func (r ConfidenceResult) save(dir string) error {
-	text, err := json.MarshalIndent(r, "", "  ")
+	err := saveResult(dir, r, func(w io.Writer) error {
+		g := r.grid()
+		g.Title = "### " + g.Title
+		if err := g.Markdown(w); err != nil {
+			return err
+		}
+		fmt.Fprintln(w)
+		return r.notes(w)
+	})
 	if err != nil {
-		return err
-	}
-	if err := atomicfile.Write(filepath.Join(dir, "results.json"), append(text, '\n')); err != nil {
-		return err
-	}
-	var table bytes.Buffer
-	g := r.grid()
-	g.Title = "### " + g.Title
-	if err := g.Markdown(&table); err != nil {
-		return err
-	}
-	fmt.Fprintln(&table)
-	if err := r.notes(&table); err != nil {
-		return err
-	}
-	if err := atomicfile.Write(filepath.Join(dir, "table.md"), table.Bytes()); err != nil {
 		return err
 	}
 	return r.draw(filepath.Join(dir, "risk-coverage.png"))

@@ -1,8 +1,6 @@
 package benchmark
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -13,7 +11,6 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 
-	"sightline/internal/atomicfile"
 	"sightline/internal/plotting"
 	"sightline/metric"
 	"sightline/metric/moments"
@@ -306,25 +303,17 @@ func (r MomentResult) tests(w io.Writer) error {
 
 // save writes results.json, table.md and moments.png.
 func (r MomentResult) save(dir string) error {
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := atomicfile.Write(filepath.Join(dir, "results.json"), append(text, '\n')); err != nil {
-		return err
-	}
-	var table bytes.Buffer
-	for _, g := range r.grids() {
-		g.Title = "### " + g.Title
-		if err := g.Markdown(&table); err != nil {
-			return err
+	err := saveResult(dir, r, func(w io.Writer) error {
+		for _, g := range r.grids() {
+			g.Title = "### " + g.Title
+			if err := g.Markdown(w); err != nil {
+				return err
+			}
+			fmt.Fprintln(w)
 		}
-		fmt.Fprintln(&table)
-	}
-	if err := r.tests(&table); err != nil {
-		return err
-	}
-	if err := atomicfile.Write(filepath.Join(dir, "table.md"), table.Bytes()); err != nil {
+		return r.tests(w)
+	})
+	if err != nil {
 		return err
 	}
 	return r.draw(filepath.Join(dir, "moments.png"))

@@ -75,7 +75,7 @@ func (a Answers) estimate(options Options, numbers func(areas []float64) []float
 	if o.Resamples < 0 || len(a.Names) == 0 {
 		return estimates, nil
 	}
-	groups := a.groups()
+	groups := grouped(len(a.Wrong), a.Group)
 	times := make([]int, len(a.Wrong))
 	intervals := bootstrap(len(groups), o, 3, func(drawn []int) []float64 {
 		clear(times)
@@ -139,26 +139,6 @@ func (a Answers) blocks(m int) [][]answer {
 		blocks[len(blocks)-1] = append(blocks[len(blocks)-1], one)
 	}
 	return blocks
-}
-
-// groups returns the answers of each group, in the order in which groups first appear.
-func (a Answers) groups() [][]int {
-	var groups [][]int
-	of := map[int]int{}
-	for i := range a.Wrong {
-		at := len(groups)
-		if a.Group != nil {
-			if known, ok := of[a.Group[i]]; ok {
-				at = known
-			}
-			of[a.Group[i]] = at
-		}
-		if at == len(groups) {
-			groups = append(groups, nil)
-		}
-		groups[at] = append(groups[at], i)
-	}
-	return groups
 }
 
 // walk tells the expected risk after each answer, every answer taken the given number of times.
