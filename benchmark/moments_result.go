@@ -1,7 +1,6 @@
 package benchmark
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -288,31 +287,33 @@ func (r MomentResult) Write(w io.Writer, width int) error {
 			return err
 		}
 	}
-	_, err := w.Write(r.tests())
-	return err
+	return r.tests(w)
 }
 
-// tests lists all differences.
-func (r MomentResult) tests() []byte {
-	var list bytes.Buffer
+func (r MomentResult) tests(w io.Writer) error {
 	for _, test := range r.Tests {
-		test.write(&list, func(string) bool { return true })
+		for _, d := range test.Differences {
+			if _, err := fmt.Fprintf(w, "- %s against %s, paired over all seeds: %v\n", test.Method, test.Against, d); err != nil {
+				return err
+			}
+		}
 	}
-	return list.Bytes()
+	return nil
 }
 
 // save writes results.json, table.md and moments.png.
 func (r MomentResult) save(dir string) error {
-	var table bytes.Buffer
-	for _, g := range r.grids() {
-		g.Title = "### " + g.Title
-		if err := g.Markdown(&table); err != nil {
-			return err
+	err := saveResult(dir, r, func(w io.Writer) error {
+		for _, g := range r.grids() {
+			g.Title = "### " + g.Title
+			if err := g.Markdown(w); err != nil {
+				return err
+			}
+			fmt.Fprintln(w)
 		}
-		fmt.Fprintln(&table)
-	}
-	table.Write(r.tests())
-	if err := keep(dir, r, table.Bytes()); err != nil {
+		return r.tests(w)
+	})
+	if err != nil {
 		return err
 	}
 	return r.draw(filepath.Join(dir, "moments.png"))

@@ -2,6 +2,9 @@
 // world, with chance and the ceilings of what can be known beside them. Every training is a run of package train in a
 // folder of its own, so a benchmark that is stopped goes on where it was.
 //
+// Confidence and Anchors train nothing: they look at one model trained with CALM, at what its numbers are worth and at what it
+// sees.
+//
 // It sits above train and metric and below the command line. Start at Retrieval; Predict says beforehand how long it takes.
 package benchmark
 

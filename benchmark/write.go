@@ -139,43 +139,8 @@ func (g grid) markdown(w io.Writer) error {
 	return err
 }
 
-// save writes results.json, table.md and recall.png.
-func (r Result) save(dir string) error {
-	var table bytes.Buffer
-	for _, section := range r.Sections {
-		t := section.table()
-		t.Title = "### " + t.Title
-		if err := t.Markdown(&table); err != nil {
-			return err
-		}
-		fmt.Fprintln(&table)
-		for _, test := range section.Tests {
-			test.write(&table, func(metric string) bool { return metric == "R@1" })
-		}
-		fmt.Fprintln(&table)
-	}
-	for _, grid := range r.tables() {
-		if err := grid.markdown(&table); err != nil {
-			return err
-		}
-	}
-	if err := keep(dir, r, table.Bytes()); err != nil {
-		return err
-	}
-	return r.draw(filepath.Join(dir, "recall.png"))
-}
-
-// write lists the chosen differences.
-func (t Test) write(w *bytes.Buffer, chosen func(metric string) bool) {
-	for _, d := range t.Differences {
-		if chosen(d.Metric) {
-			fmt.Fprintf(w, "- %s against %s, paired over all seeds: %v\n", t.Method, t.Against, d)
-		}
-	}
-}
-
-// keep writes results.json and table.md.
-func keep(dir string, result any, table []byte) error {
+// saveResult writes what was found as results.json, and as table.md what table writes.
+func saveResult(dir string, result any, table func(io.Writer) error) error {
 	text, err := json.MarshalIndent(result, "", "  ")
 	if err != nil {
 		return err
@@ -183,5 +148,43 @@ func keep(dir string, result any, table []byte) error {
 	if err := atomicfile.Write(filepath.Join(dir, "results.json"), append(text, '\n')); err != nil {
 		return err
 	}
-	return atomicfile.Write(filepath.Join(dir, "table.md"), table)
+	var markdown bytes.Buffer
+	if err := table(&markdown); err != nil {
+		return err
+	}
+	return atomicfile.Write(filepath.Join(dir, "table.md"), markdown.Bytes())
+}
+
+// save writes results.json, table.md and recall.png.
+func (r Result) save(dir string) error {
+	if err := saveResult(dir, r, r.markdown); err != nil {
+		return err
+	}
+	return r.draw(filepath.Join(dir, "recall.png"))
+}
+
+// markdown prints the tables, and below each direction its paired tests.
+func (r Result) markdown(w io.Writer) error {
+	for _, section := range r.Sections {
+		t := section.table()
+		t.Title = "### " + t.Title
+		if err := t.Markdown(w); err != nil {
+			return err
+		}
+		fmt.Fprintln(w)
+		for _, test := range section.Tests {
+			for _, d := range test.Differences {
+				if d.Metric == "R@1" {
+					fmt.Fprintf(w, "- %s against %s, paired over all seeds: %v\n", test.Method, test.Against, d)
+				}
+			}
+		}
+		fmt.Fprintln(w)
+	}
+	for _, grid := range r.tables() {
+		if err := grid.markdown(w); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -13,7 +13,7 @@ type sample struct {
 	step      float64
 	low, high []int32
 	levels    int
-	video     [][]int32 // the queries of each video, the unit of resampling
+	video     [][]int // the queries of each video, the unit of resampling
 }
 
 func newSample(r Ranks, o Options) sample {
@@ -32,16 +32,7 @@ func newSample(r Ranks, o Options) sample {
 		}
 		s.levels = max(s.levels, int(s.high[i]))
 	}
-	of := map[int]int{}
-	for i, v := range r.Video {
-		at, ok := of[v]
-		if !ok {
-			at = len(s.video)
-			of[v] = at
-			s.video = append(s.video, nil)
-		}
-		s.video[at] = append(s.video[at], int32(i))
-	}
+	s.video = grouped(len(r.Video), r.Video)
 	return s
 }
 

@@ -157,10 +157,7 @@ N sentences and N videos of the split are decomposed together. Such rows are tra
 					contenders[i].processed = append(contenders[i].processed, done...)
 				}
 			}
-			result := evalJSON{Backend: o.engine.Name(), Data: train.DataRecord{
-				Role: "test", Name: split.Name, Hash: split.Hash(), Videos: len(split.Set.Videos), Captions: len(split.Set.Captions),
-				Sampling: corpus.Uniform(frames).String(), Decoder: split.Decoder(cmd.Context()),
-			}}
+			result := evalJSON{Backend: o.engine.Name(), Data: judge.record(cmd.Context())}
 			if options.Resamples >= 0 {
 				result.Confidence = options.Confidence
 			}
@@ -274,6 +271,14 @@ func (v *evaluation) pairsOf(ctx context.Context, m model) (train.Pairs, error) 
 		v.encoded, v.pairs = id, pairs
 	}
 	return v.pairs, nil
+}
+
+// record says what the models are tested on.
+func (v *evaluation) record(ctx context.Context) train.DataRecord {
+	return train.DataRecord{
+		Role: "test", Name: v.split.Name, Hash: v.split.Hash(), Videos: len(v.split.Set.Videos), Captions: len(v.split.Set.Captions),
+		Sampling: corpus.Uniform(v.frames).String(), Decoder: v.split.Decoder(ctx),
+	}
 }
 
 // jointly ranks what a model scores when blocks of the split are decomposed together, as in training.
