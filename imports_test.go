@@ -62,7 +62,7 @@ var layers = map[string][]string{
 	"search":          {".", "index", "moment", "align", "encoder", "feature"},
 	"library":         {".", "index", "encoder", "feature", "video"},
 	"serve":           {".", "library", "search", "feature", "video"},
-	"benchmark":       {".", "train", "moment", "align", "caption", "corpus", "dataset", "metric", "feature", "encoder", "engine"},
+	"benchmark":       {".", "train", "align", "caption", "corpus", "dataset", "metric", "feature", "encoder", "engine"},
 }
 
 // above are the folders whose programs may import everything and which nothing imports.

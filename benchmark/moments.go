@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"strconv"
 
 	"sightline"
 	"sightline/align"
@@ -16,7 +15,6 @@ import (
 	"sightline/engine"
 	"sightline/feature"
 	"sightline/metric/moments"
-	"sightline/moment"
 	"sightline/train"
 )
 
@@ -105,7 +103,6 @@ type momentBench struct {
 	train   []sightline.MomentQuery
 	test    train.Timed
 	queries []sightline.MomentQuery
-	window  moment.Window
 }
 
 // Moments runs the plan and writes results.json, table.md and moments.png into its folder.
@@ -119,11 +116,11 @@ func Moments(ctx context.Context, e *engine.Engine, plan MomentPlan, report func
 	if err != nil {
 		return MomentResult{}, err
 	}
-	b.train, b.window = queriesOf(taught), taught.Window()
+	b.train = taught.Queries()
 	if b.test, err = b.open(ctx, "test"); err != nil {
 		return MomentResult{}, err
 	}
-	b.queries = queriesOf(b.test)
+	b.queries = b.test.Queries()
 	var all [][]found // by method and seed
 	for _, method := range plan.Methods {
 		var seeds []found
@@ -158,18 +155,6 @@ func (b *momentBench) open(ctx context.Context, part string) (train.Timed, error
 		return train.Timed{}, err
 	}
 	return train.StoredMoments(ctx, c, b.setting(""), b.Rate)
-}
-
-// queriesOf returns the sentences of a split as the evaluator asks them, under their number.
-func queriesOf(data train.Timed) []sightline.MomentQuery {
-	var queries []sightline.MomentQuery
-	for i, c := range data.Set.Captions {
-		v := data.Set.Videos[c.Video]
-		queries = append(queries, sightline.MomentQuery{
-			ID: strconv.Itoa(i), Text: c.Text, Video: v.ID, Duration: v.Duration, Gold: []sightline.Span{c.Span}, Kind: c.Kind,
-		})
-	}
-	return queries
 }
 
 // measure returns what a method's model of one seed finds, trained now or read back from its finished run.
@@ -221,7 +206,7 @@ func (b *momentBench) fit(ctx context.Context, config train.Config, dir, bundle 
 
 // find answers all test queries and scores the answers.
 func (b *momentBench) find(ctx context.Context, model *locate.Model) (found, error) {
-	located, err := b.test.Locate(ctx, model, b.window, kept)
+	answers, err := b.test.Answers(ctx, model, kept)
 	if err != nil {
 		return found{}, err
 	}
@@ -230,34 +215,15 @@ func (b *momentBench) find(ctx context.Context, model *locate.Model) (found, err
 		return found{}, err
 	}
 	var f found
-	corpus, own, videos := moments.Lists{}, moments.Lists{}, moments.Lists{}
-	for a, q := range b.queries {
-		corpus[q.ID], own[q.ID] = b.spans(located.Corpus[a]), b.spans(located.Own[a])
-		for _, n := range top(located.Similarities.Row(a), kept) {
-			video := sightline.VideoMoment{Video: b.test.Set.Videos[n].ID}
-			video.Score = float64(located.Similarities.At(a, n))
-			videos[q.ID] = append(videos[q.ID], video)
-		}
-		f.gates = append(f.gates, float64(asked[a].Gate[locate.Visual]))
+	for _, query := range asked {
+		f.gates = append(f.gates, float64(query.Gate[locate.Visual]))
 	}
-	for _, task := range []struct {
-		task  moments.Task
-		lists moments.Lists
-		into  *moments.Scores
-	}{{moments.VCMR, corpus, &f.vcmr}, {moments.SVMR, own, &f.svmr}, {moments.VR, videos, &f.vr}} {
-		if *task.into, err = moments.Retrieval(task.task, b.queries, task.lists, momentCuts); err != nil {
+	for task, into := range map[moments.Task]*moments.Scores{moments.VCMR: &f.vcmr, moments.SVMR: &f.svmr, moments.VR: &f.vr} {
+		if *into, err = moments.Retrieval(task, b.queries, answers[task], momentCuts); err != nil {
 			return found{}, err
 		}
 	}
 	return f, nil
-}
-
-func (b *momentBench) spans(candidates []moment.Candidate) []sightline.VideoMoment {
-	list := make([]sightline.VideoMoment, len(candidates))
-	for i, c := range candidates {
-		list[i].Video, list[i].Span, list[i].Score = b.test.Set.Videos[c.Video].ID, b.test.Span(c), float64(c.Score)
-	}
-	return list
 }
 
 // momentCuts are where recall is taken: those of the papers' tables, and those of QACLN's figures 5 and 6.

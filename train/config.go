@@ -52,6 +52,9 @@ type DataConfig struct {
 	Frames int    `yaml:"frames" json:"frames"` // uniformly sampled frames a video
 
 	Rate float64 `yaml:"rate,omitempty" json:"rate,omitempty"` // of moments: frames a second, 1 where left out; an archive is searched at its own
+
+	Features string  `yaml:"features,omitempty" json:"features,omitempty"` // of moments: folder of features made elsewhere, in place of an encoder's
+	Clip     float64 `yaml:"clip,omitempty" json:"clip,omitempty"`         // seconds that a row of those stands for
 }
 
 // TowerConfig says what is trained below the head.
@@ -193,6 +196,8 @@ func (c Config) Check() error {
 func (c Config) checkTask(require func(ok bool, format string, args ...any)) {
 	require(slices.Contains([]string{Retrieval, Moments, Captions}, c.Task), "task is %q, not retrieval, moments or caption", c.Task)
 	require((c.Task == Moments) == (c.Moments != nil), "the sizes under moments go with task: moments")
+	require(c.Data.Features == "" || c.Data.Clip > 0, "data.clip is %v: say how many seconds a row of data.features stands for", c.Data.Clip)
+	require(c.Data.Features == "" || c.Task == Moments, "data.features is for the task moments")
 	require(c.Task != Moments || c.Data.Rate > 0, "data.rate is %v frames a second", c.Data.Rate)
 	require((c.Task == Captions) == (c.Caption != nil), "the sizes under caption go with task: caption")
 	require(c.Task == Retrieval || c.Tower.Kind == "stored", "the task %s is learned on stored features (tower.kind: stored)", c.Task)

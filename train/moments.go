@@ -1,11 +1,13 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 
 	"sightline"
 	"sightline/align"
@@ -13,6 +15,7 @@ import (
 	"sightline/corpus"
 	"sightline/dataset"
 	"sightline/encoder"
+	metrics "sightline/metric/moments"
 	"sightline/moment"
 )
 
@@ -23,6 +26,8 @@ type Timed struct {
 	Seed   uint64
 	Videos []align.Video    // features, spans and, where somebody speaks, subtitle rows
 	Texts  []align.Sentence // sentence and word vectors
+
+	Asked []sightline.MomentQuery // the sentences as their file has them; nil where there is no file of queries
 }
 
 // Len returns the number of sentences.
@@ -49,44 +54,56 @@ func PrepareMoments(ctx context.Context, config Config, setting Setting) (Job, *
 	if err := claim(setting.Dir, config); err != nil { // before hours of encoding
 		return fail(err)
 	}
-	words, err := setting.Encoders.words()
-	if err != nil {
-		return fail(err)
-	}
 	var splits [2]Timed
 	var records []DataRecord
 	for i, part := range []struct{ role, name string }{{"train", config.Data.Train}, {"val", config.Data.Val}} {
-		c, err := corpus.Open(part.name)
-		if err != nil {
+		record, err := DataRecord{}, error(nil)
+		if splits[i], record, err = OpenMoments(ctx, part.name, config.Data, setting); err != nil {
 			return fail(err)
 		}
-		if splits[i], err = StoredMoments(ctx, c, setting, config.Data.Rate); err != nil {
-			return fail(err)
-		}
-		splits[i].Seed = config.Seed
-		records = append(records, describe(ctx, part.role, c, corpus.Rate(config.Data.Rate)))
+		record.Role = part.role
+		splits[i].Seed, records = config.Seed, append(records, record)
 	}
 	built := *config.Moments
-	built.Video, built.Text, built.Subtitle = setting.Encoders.Frames.FrameDim(), words.WordDim(), 0
-	if splits[0].spoken() {
-		built.Subtitle = words.WordDim()
+	built.Video, built.Text, built.Subtitle = splits[0].widths()
+	if built.Longest == 0 {
+		built.Longest = splits[0].longest()
 	}
 	model, err := locate.New(setting.Engine, built, config.Seed)
 	if err != nil {
 		return fail(err)
 	}
-	window := splits[0].Window()
 	job := Job{
 		Config: config, Model: model, Weights: model.Weights, Backend: setting.Engine.Name(),
 		Data: splits[0], Dir: setting.Dir, Progress: setting.Progress,
-		Validate: func(ctx context.Context) (Validation, error) { return validateMoments(ctx, model, splits[1], window) },
+		Validate: func(ctx context.Context) (Validation, error) { return validateMoments(ctx, model, splits[1]) },
 	}
 	return job, model, records, nil
 }
 
-// spoken tells whether anybody speaks in any video.
-func (m Timed) spoken() bool {
-	return slices.ContainsFunc(m.Videos, func(v align.Video) bool { return v.Subtitle.Rows > 0 })
+// OpenMoments opens a split as models that find moments see it: features of the setting's encoders, or those made elsewhere
+// that data.Features holds. Role is left out of the record.
+func OpenMoments(ctx context.Context, name string, data DataConfig, setting Setting) (Timed, DataRecord, error) {
+	if data.Features != "" {
+		return importedMoments(name, data)
+	}
+	c, err := corpus.Open(name)
+	if err != nil {
+		return Timed{}, DataRecord{}, err
+	}
+	timed, err := StoredMoments(ctx, c, setting, data.Rate)
+	return timed, describe(ctx, "", c, corpus.Rate(data.Rate)), err
+}
+
+// widths returns those of picture, word and subtitle rows; 0 for subtitles where nobody speaks.
+func (m Timed) widths() (video, text, subtitle int) {
+	for _, v := range m.Videos {
+		video, subtitle = v.Features.Cols, max(subtitle, v.Subtitle.Cols)
+	}
+	for _, t := range m.Texts {
+		text = t.Tokens.Cols
+	}
+	return video, text, subtitle
 }
 
 // StoredMoments returns a split as models that find moments see it: the features of frames at a rate a second, subtitle
@@ -141,8 +158,9 @@ type Located struct {
 }
 
 // Locate ranks the spans of all videos for every sentence: by exp(α·φ)·P_start·P_end, and in its own video by P_start·P_end
-// (XML, ReLoCLNet). Size is how many it keeps. Spans are as long as those of the given split can be.
-func (m Timed) Locate(ctx context.Context, model *locate.Model, window moment.Window, size int) (Located, error) {
+// (XML, ReLoCLNet). Size is how many it keeps; spans are at most as long as the model's config says.
+func (m Timed) Locate(ctx context.Context, model *locate.Model, size int) (Located, error) {
+	window := m.window(model.Config.Longest)
 	compared, err := model.Compare(ctx, m.Texts, m.Videos)
 	if err != nil {
 		return Located{}, err
@@ -182,19 +200,80 @@ func softmax(logits []float32) []float32 {
 	return shares
 }
 
-// Window returns which lengths in clips the spans of a split have: from one clip to the longest.
-func (m Timed) Window() moment.Window {
-	longest := 1
+// longest returns how long moments of a split are at most, in seconds, in whole clips.
+func (m Timed) longest() float64 {
+	longest := 0.0
 	for _, caption := range m.Set.Captions {
-		clips := 0
+		stretch := 0.0
 		for _, span := range m.Videos[caption.Video].Spans {
 			if span.Intersect(caption.Span) > 0 {
-				clips++
+				stretch += span.Length()
 			}
 		}
-		longest = max(longest, clips)
+		longest = max(longest, stretch)
 	}
-	return moment.Window{Min: 1, Max: longest + 1}
+	return longest
+}
+
+// window returns how many clips moments of at most that many seconds have; of 0, those that the papers rank.
+func (m Timed) window(longest float64) moment.Window {
+	if longest == 0 {
+		return moment.Window{Min: 1, Max: moment.RankedWindow.Max}
+	}
+	most := 1
+	for _, v := range m.Videos {
+		if len(v.Spans) > 0 {
+			most = max(most, int(math.Ceil(longest/v.Spans[0].Length()-1e-9)))
+		}
+	}
+	return moment.Window{Min: 1, Max: most + 1}
+}
+
+// Queries returns the sentences of a split as evaluators ask them, under their own ids or their number.
+func (m Timed) Queries() []sightline.MomentQuery {
+	if m.Asked != nil {
+		return m.Asked
+	}
+	var queries []sightline.MomentQuery
+	for i, c := range m.Set.Captions {
+		v := m.Set.Videos[c.Video]
+		queries = append(queries, sightline.MomentQuery{
+			ID: strconv.Itoa(i), Text: c.Text, Video: v.ID, Duration: v.Duration, Gold: []sightline.Span{c.Span}, Kind: c.Kind,
+		})
+	}
+	return queries
+}
+
+// Answers returns what a model answers to the queries of a split in the tasks VCMR, SVMR and VR: size predictions each.
+func (m Timed) Answers(ctx context.Context, model *locate.Model, size int) (map[metrics.Task]metrics.Lists, error) {
+	located, err := m.Locate(ctx, model, size)
+	if err != nil {
+		return nil, err
+	}
+	corpus, own, videos := metrics.Lists{}, metrics.Lists{}, metrics.Lists{}
+	for a, q := range m.Queries() {
+		corpus[q.ID], own[q.ID] = m.spans(located.Corpus[a]), m.spans(located.Own[a])
+		similarities := located.Similarities.Row(a)
+		order := make([]int, len(similarities))
+		for n := range order {
+			order[n] = n
+		}
+		slices.SortStableFunc(order, func(x, y int) int { return cmp.Compare(similarities[y], similarities[x]) })
+		for _, n := range order[:min(size, len(order))] {
+			video := sightline.VideoMoment{Video: m.Set.Videos[n].ID}
+			video.Score = float64(similarities[n])
+			videos[q.ID] = append(videos[q.ID], video)
+		}
+	}
+	return map[metrics.Task]metrics.Lists{metrics.VCMR: corpus, metrics.SVMR: own, metrics.VR: videos}, nil
+}
+
+func (m Timed) spans(candidates []moment.Candidate) []sightline.VideoMoment {
+	list := make([]sightline.VideoMoment, len(candidates))
+	for i, c := range candidates {
+		list[i].Video, list[i].Span, list[i].Score = m.Set.Videos[c.Video].ID, m.Span(c), float64(c.Score)
+	}
+	return list
 }
 
 // Span returns the time of a candidate.
@@ -211,9 +290,9 @@ var thresholds = [2]float64{0.5, 0.7}
 type MomentRecalls [4]float64
 
 // validateMoments judges a model on a split.
-func validateMoments(ctx context.Context, model *locate.Model, data Timed, window moment.Window) (Validation, error) {
+func validateMoments(ctx context.Context, model *locate.Model, data Timed) (Validation, error) {
 	const places = 10
-	located, err := data.Locate(ctx, model, window, places)
+	located, err := data.Locate(ctx, model, places)
 	if err != nil {
 		return Validation{}, err
 	}

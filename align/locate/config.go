@@ -53,6 +53,9 @@ type Config struct {
 
 	// Alpha is α of exp(α·φ), by which an index weighs the moments of a video.
 	Alpha float64 `json:"alpha" yaml:"alpha"`
+
+	// Longest bounds the moments that are looked for, in seconds; 0 for as long as the longest it was trained on.
+	Longest float64 `json:"longest" yaml:"longest"`
 }
 
 // Base returns what the three papers share, as ReLoCLNet is published. Widths of features are left open.
@@ -124,6 +127,7 @@ func (c Config) Check() error {
 	require(c.Margin >= 0, "margin is %v", c.Margin)
 	require(c.HardPool > 0, "hard_pool is %d", c.HardPool)
 	require(c.Alpha > 0, "alpha is %v", c.Alpha)
+	require(c.Longest >= 0, "longest is %v s", c.Longest)
 	if wrong != nil {
 		return errors.New(strings.Join(wrong, "; "))
 	}
