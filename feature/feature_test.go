@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/x448/float16"
-
 	"sightline"
 )
 
@@ -78,18 +76,6 @@ func TestRoundingIsFloat16(t *testing.T) {
 	v := float64(got.Rows.Data[0])
 	if v == 0.1 || math.Abs(v-0.1) > 0.1/2048 {
 		t.Errorf("0.1 came back as %v", v)
-	}
-}
-
-func TestWidenIsExact(t *testing.T) {
-	for bits := range 1 << 16 {
-		half := float16.Frombits(uint16(bits))
-		if !half.IsFinite() {
-			continue
-		}
-		if got, want := widen(uint16(bits)), half.Float32(); math.Float32bits(got) != math.Float32bits(want) {
-			t.Fatalf("%04x widens to %v, want %v", bits, got, want)
-		}
 	}
 }
 

@@ -4,10 +4,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 
 	"sightline"
+	"sightline/internal/half"
 )
 
 // File is an open feature file. It reads its rows from a memory map, so an open file costs little; it is safe for
@@ -72,20 +72,9 @@ func (f *File) Row(i int, dst []float32) []float32 {
 	row := f.rows[2*f.dim*i : 2*f.dim*(i+1)]
 	dst = dst[:f.dim]
 	for j := range dst {
-		dst[j] = widen(binary.LittleEndian.Uint16(row[2*j:]))
+		dst[j] = half.Widen(binary.LittleEndian.Uint16(row[2*j:]))
 	}
 	return dst
-}
-
-// widen returns the value of a finite float16, exactly: its bits go where float32 has them, with the other bias of the
-// exponent. Subnormal numbers, which have no exponent to correct, are scaled instead.
-func widen(half uint16) float32 {
-	const bias = 127 - 15
-	sign, magnitude := uint32(half&0x8000)<<16, uint32(half&0x7fff)<<13
-	if half&0x7c00 != 0 {
-		return math.Float32frombits(sign | magnitude + bias<<23)
-	}
-	return math.Float32frombits(sign | math.Float32bits(math.Float32frombits(magnitude)*0x1p112))
 }
 
 // Features returns rows i up to but not including j, copied out of the file.

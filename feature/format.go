@@ -9,9 +9,8 @@ import (
 	"math"
 	"unicode/utf8"
 
-	"github.com/x448/float16"
-
 	"sightline"
+	"sightline/internal/half"
 )
 
 // A feature file, little-endian:
@@ -81,11 +80,11 @@ func appendStart(b []byte, h Header) ([]byte, error) {
 // appendRow appends one row as float16; row is its number, for the error.
 func appendRow(b []byte, values []float32, row int) ([]byte, error) {
 	for j, v := range values {
-		half := float16.Fromfloat32(v)
-		if !half.IsFinite() {
+		bits, ok := half.Narrow(v)
+		if !ok {
 			return b, fmt.Errorf("value %d of row %d is %v, which float16 cannot hold", j, row, v)
 		}
-		b = binary.LittleEndian.AppendUint16(b, half.Bits())
+		b = binary.LittleEndian.AppendUint16(b, bits)
 	}
 	return b, nil
 }

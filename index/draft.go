@@ -14,6 +14,7 @@ const segmentBytes = 128 << 20
 
 // draft is the next generation in the making, for the folder and for memory alike.
 type draft struct {
+	layout    Layout
 	dim       int // 0 until there is a row
 	fullBytes int // segmentBytes, or less in tests
 	store     func(dim int, rows rowSeq) (*segment, error)
@@ -21,14 +22,18 @@ type draft struct {
 	parts   []*part // oldest first; segments are held
 	rows    []Row   // added, not in a segment yet
 	vectors []float32
+	notes   []float32
 	ids     map[uint64]bool // of all rows; made by the first Add
 	changed bool            // since the last publish
 }
 
 func (d *draft) full() int { return max(1, d.fullBytes/(4*d.dim)) }
 
-func (d *draft) add(rows []Row, vectors sightline.Matrix) error {
+func (d *draft) add(rows []Row, vectors, notes sightline.Matrix) error {
 	if err := checkRows(rows, vectors, d.dim); err != nil {
+		return err
+	}
+	if err := checkLayout(d.layout, rows, vectors, notes); err != nil {
 		return err
 	}
 	if len(rows) == 0 {
@@ -64,6 +69,7 @@ func (d *draft) add(rows []Row, vectors sightline.Matrix) error {
 	d.dim = vectors.Cols
 	d.rows = append(d.rows, rows...)
 	d.vectors = append(d.vectors, vectors.Data...)
+	d.notes = append(d.notes, notes.Data...)
 	d.changed = true
 	return nil
 }
@@ -84,21 +90,23 @@ func (d *draft) delete(videoIDs []string) {
 		}
 		d.rows[kept] = row
 		copy(d.vectors[kept*d.dim:], d.vectors[i*d.dim:(i+1)*d.dim])
+		copy(d.notes[kept*d.layout.Notes:], d.notes[i*d.layout.Notes:(i+1)*d.layout.Notes])
 		kept++
 	}
-	d.rows, d.vectors = d.rows[:kept], d.vectors[:kept*d.dim]
+	d.rows, d.vectors, d.notes = d.rows[:kept], d.vectors[:kept*d.dim], d.notes[:kept*d.layout.Notes]
 }
 
-// flush moves rows from memory to segments, as long as there are at least so many.
+// flush moves rows from memory to segments, as long as there are at least so many. Rows of a video that were added
+// together stay together.
 func (d *draft) flush(least int) error {
 	if len(d.rows) < least {
 		return nil
 	}
 	for len(d.rows) >= least {
-		n := min(len(d.rows), d.full())
-		s, err := d.store(d.dim, func(yield func(Row, []float32) bool) {
+		n, c := d.cut(), d.layout.Notes
+		s, err := d.store(d.dim, func(yield func(noted, []float32) bool) {
 			for i, row := range d.rows[:n] {
-				if !yield(row, d.vectors[i*d.dim:(i+1)*d.dim]) {
+				if !yield(noted{Row: row, notes: d.notes[i*c : (i+1)*c]}, d.vectors[i*d.dim:(i+1)*d.dim]) {
 					return
 				}
 			}
@@ -107,10 +115,30 @@ func (d *draft) flush(least int) error {
 			return err
 		}
 		d.parts = append(d.parts, newPart(s, nil))
-		d.rows, d.vectors = d.rows[n:], d.vectors[n*d.dim:]
+		d.rows, d.vectors, d.notes = d.rows[n:], d.vectors[n*d.dim:], d.notes[n*c:]
 	}
-	d.rows, d.vectors = slices.Clone(d.rows), slices.Clone(d.vectors) // lets the rest be freed
+	d.rows, d.vectors, d.notes = slices.Clone(d.rows), slices.Clone(d.vectors), slices.Clone(d.notes) // lets the rest be freed
 	return nil
+}
+
+// cut returns how many of the rows in memory make the next segment: a full one, less the video that does not fit whole,
+// or that video alone.
+func (d *draft) cut() int {
+	n := d.full()
+	if n >= len(d.rows) {
+		return len(d.rows)
+	}
+	from, to := n, n
+	for from > 0 && d.rows[from-1].VideoID == d.rows[n].VideoID {
+		from--
+	}
+	if from > 0 {
+		return from
+	}
+	for to < len(d.rows) && d.rows[to].VideoID == d.rows[0].VideoID {
+		to++
+	}
+	return to
 }
 
 // settle brings all rows into segments that are few, and mostly alive: neighbours are merged while the newer has more
@@ -175,7 +203,7 @@ func (d *draft) merge(at, n int) error {
 			return fmt.Errorf("segment %s: %w", p.name, err)
 		}
 	}
-	s, err := d.store(d.dim, func(yield func(Row, []float32) bool) {
+	s, err := d.store(d.dim, func(yield func(noted, []float32) bool) {
 		for _, p := range old {
 			for row, vector := range p.rowsLeft {
 				if !yield(row, vector) {

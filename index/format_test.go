@@ -18,12 +18,14 @@ import (
 func FuzzSegment(f *testing.F) {
 	rows, vectors := video("one", 1, 6)
 	for _, width := range []int{32, 1} {
-		var file bytes.Buffer
-		m := sightline.Matrix{Rows: len(rows), Cols: width, Data: vectors.Data[:len(rows)*width]}
-		if _, err := writeSegment(&file, testSpace, width, each(rows, m)); err != nil {
-			f.Fatal(err)
+		for _, layout := range []Layout{{}, {Precision: Half}, {Precision: Codes, Notes: 2}} {
+			var file bytes.Buffer
+			m := sightline.Matrix{Rows: len(rows), Cols: width, Data: vectors.Data[:len(rows)*width]}
+			if _, err := writeSegment(&file, testSpace, layout, width, each(layout, rows, m)); err != nil {
+				f.Fatal(err)
+			}
+			f.Add(file.Bytes())
 		}
-		f.Add(file.Bytes())
 	}
 	f.Add([]byte(segmentMagic))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -51,9 +53,13 @@ func mend(data []byte) {
 	}
 	tail := data[len(data)-endSize:]
 	h := head{
-		dim:   int(binary.LittleEndian.Uint32(data[12:]) % (MaxDim + 1)),
-		rows:  int(binary.LittleEndian.Uint64(data[16:]) % maxRows),
-		names: int(binary.LittleEndian.Uint64(data[24:]) % (1 << 30)),
+		dim:       int(binary.LittleEndian.Uint32(data[12:]) % (MaxDim + 1)),
+		rows:      int(binary.LittleEndian.Uint64(data[16:]) % maxRows),
+		nameBytes: int(binary.LittleEndian.Uint64(data[24:]) % (1 << 30)),
+		Layout: Layout{
+			Precision: Precision(binary.LittleEndian.Uint32(data[32:]) % 3),
+			Notes:     int(binary.LittleEndian.Uint32(data[36:]) % (maxNotes + 1)),
+		},
 	}
 	if start, length, size := h.layout(); size == len(data) {
 		for i := range start {
@@ -64,10 +70,10 @@ func mend(data []byte) {
 	binary.LittleEndian.PutUint32(tail[endSize-4:], sum)
 }
 
-func each(rows []Row, vectors sightline.Matrix) rowSeq {
-	return func(yield func(Row, []float32) bool) {
+func each(layout Layout, rows []Row, vectors sightline.Matrix) rowSeq {
+	return func(yield func(noted, []float32) bool) {
 		for i, row := range rows {
-			if !yield(row, vectors.Row(i)) {
+			if !yield(noted{Row: row, notes: make([]float32, layout.Notes)}, vectors.Row(i)) {
 				return
 			}
 		}

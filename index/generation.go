@@ -13,6 +13,7 @@ import (
 // generation is one published state. It is immutable but for the count of those who use it.
 type generation struct {
 	number uint64
+	layout Layout
 	dim    int    // 0 when the index never had a row
 	next   uint64 // number of the next segment file
 	parts  []*part
@@ -24,7 +25,7 @@ type generation struct {
 // newGeneration makes the generation that a manifest describes from its parts. It holds their segments, takes over the
 // origin, and is held once itself.
 func newGeneration(m manifest, parts []*part, origin *os.File) *generation {
-	g := &generation{number: m.Generation, dim: m.Dim, next: m.Next, parts: parts, origin: origin}
+	g := &generation{number: m.Generation, layout: m.Layout, dim: m.Dim, next: m.Next, parts: parts, origin: origin}
 	g.holds.Store(1)
 	for _, p := range parts {
 		p.hold()

@@ -7,6 +7,9 @@
 // float32 rows (see Dot and quantise.go). The price is one pass over the codes a query: memory speed, linear in the
 // number of rows.
 //
+// A Layout keeps rows in float16, or as codes alone, and gives them notes; Segments shows the rows where they lie, to
+// searches whose unit is more than a row (package moment).
+//
 // Start at Index, the interface; OpenWriter is its implementation in a folder, Open reads such a folder from any number
 // of processes, and NewMemory keeps everything in memory. Changes show when they are published, all at once; a reader
 // keeps the generation it took. Package indextest holds the conformance test of the interface.

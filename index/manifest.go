@@ -17,7 +17,8 @@ const manifestMagic = "sightline-index"
 type manifest struct {
 	Generation uint64          `json:"generation"`
 	Space      sightline.Space `json:"space"`
-	Dim        int             `json:"dim"`  // 0 while the index never had a row
+	Dim        int             `json:"dim"` // 0 while the index never had a row
+	Layout     Layout          `json:"layout,omitzero"`
 	Next       uint64          `json:"next"` // number of the next segment file; published numbers are never used again
 	Segments   []entry         `json:"segments"`
 }
@@ -57,6 +58,9 @@ func decodeManifest(data []byte) (manifest, error) {
 		return m, fmt.Errorf("its checksum is %08x, it says %08x: it is damaged", sum, want)
 	}
 	if err := json.Unmarshal(body, &m); err != nil {
+		return m, err
+	}
+	if err := m.Layout.check(); err != nil {
 		return m, err
 	}
 	if m.Dim < 0 || m.Dim > MaxDim || m.Dim == 0 && len(m.Segments) > 0 {

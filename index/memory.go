@@ -23,11 +23,17 @@ type Memory struct {
 var _ Index = (*Memory)(nil)
 
 // NewMemory returns an empty index in memory.
-func NewMemory(space sightline.Space) *Memory {
-	m := &Memory{space: space, now: newGeneration(manifest{}, nil, nil)}
-	m.draft = draft{fullBytes: segmentBytes, store: func(dim int, rows rowSeq) (*segment, error) {
+func NewMemory(space sightline.Space) *Memory { return Layout{}.NewMemory(space) }
+
+// NewMemory returns an empty index of this layout in memory. It panics where there is no such layout.
+func (l Layout) NewMemory(space sightline.Space) *Memory {
+	if err := l.check(); err != nil {
+		panic(err)
+	}
+	m := &Memory{space: space, now: newGeneration(manifest{Layout: l}, nil, nil)}
+	m.draft = draft{layout: l, fullBytes: segmentBytes, store: func(dim int, rows rowSeq) (*segment, error) {
 		var out bytes.Buffer
-		if _, err := writeSegment(&out, space, dim, rows); err != nil {
+		if _, err := writeSegment(&out, space, l, dim, rows); err != nil {
 			return nil, err
 		}
 		return heapSegment(out.Bytes())
@@ -50,8 +56,13 @@ func heapSegment(data []byte) (*segment, error) {
 func (m *Memory) Space() sightline.Space { return m.space }
 
 // Add implements Index.
-func (m *Memory) Add(_ context.Context, rows []Row, vectors sightline.Matrix) error {
-	return m.alter("add to the index", func() error { return m.draft.add(rows, vectors) })
+func (m *Memory) Add(ctx context.Context, rows []Row, vectors sightline.Matrix) error {
+	return m.AddNoted(ctx, rows, vectors, sightline.Matrix{})
+}
+
+// AddNoted is Add for rows of which the layout keeps notes [len(rows), Notes].
+func (m *Memory) AddNoted(_ context.Context, rows []Row, vectors, notes sightline.Matrix) error {
+	return m.alter("add to the index", func() error { return m.draft.add(rows, vectors, notes) })
 }
 
 // Delete implements Index.
@@ -78,7 +89,7 @@ func (m *Memory) Publish(ctx context.Context) error {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		old := m.now
-		m.now = newGeneration(manifest{Generation: old.number + 1, Dim: m.draft.dim}, parts, nil)
+		m.now = newGeneration(manifest{Generation: old.number + 1, Layout: old.layout, Dim: m.draft.dim}, parts, nil)
 		m.draft.changed = false
 		return old.release()
 	})

@@ -71,9 +71,10 @@ func (p *part) delete(videos map[string]bool) []uint64 {
 func (p *part) isDead(i int) bool { return p.dead != nil && p.dead[i/64]>>(i%64)&1 != 0 }
 
 // rowsLeft yields the rows that are not deleted.
-func (p *part) rowsLeft(yield func(Row, []float32) bool) {
+func (p *part) rowsLeft(yield func(noted, []float32) bool) {
+	scratch := make([]float32, p.dim)
 	for i := range p.rows {
-		if !p.isDead(i) && !yield(p.row(i), p.vector(i)) {
+		if !p.isDead(i) && !yield(p.entry(i, scratch)) {
 			return
 		}
 	}

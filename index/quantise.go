@@ -98,6 +98,16 @@ func quantise(codes []int8, x []float32, centre []float32, d []float64) (scale, 
 	return scale, roundUp(r)
 }
 
+// codesRadius returns the radius of a row that is what its codes stand for: its score is ⟨s·c, Rq⟩ with Rq rounded to
+// float32, which moves it by up to 2⁻²⁴ of the product of the lengths.
+func codesRadius(codes []int8, scale float32) float32 {
+	var square float64
+	for _, c := range codes {
+		square += float64(c) * float64(c)
+	}
+	return roundUp(0x1p-22 * math.Sqrt(square) * float64(scale))
+}
+
 // roundUp returns the smallest float32 that is not less than v.
 func roundUp(v float64) float32 {
 	f := float32(v)
@@ -110,10 +120,11 @@ func roundUp(v float64) float32 {
 // probe is a query made ready to scan.
 type probe struct {
 	vector []float32
-	codes  []int16 // p
-	step   float64 // t
-	slack  float64 // bounds |⟨c,f⟩| for any codes c
-	norm   float64 // bounds ‖q‖
+	turned []float32 // Rq, rounded
+	codes  []int16   // p
+	step   float64   // t
+	slack  float64   // bounds |⟨c,f⟩| for any codes c
+	norm   float64   // bounds ‖q‖
 }
 
 func newProbe(query []float32) probe {
@@ -130,6 +141,7 @@ func newProbe(query []float32) probe {
 	}
 	p := probe{
 		vector: query,
+		turned: make([]float32, width),
 		codes:  make([]int16, width),
 		// Rounding adds at most one half to each |p|, so that Σ|p| stays below scan.MaxAbsSum.
 		step: max(greatest/math.MaxInt16, sum/float64(scan.MaxAbsSum-width)),
@@ -137,6 +149,7 @@ func newProbe(query []float32) probe {
 	}
 	var left float64 // ‖f‖²
 	for j, v := range rotated {
+		p.turned[j] = float32(v)
 		c := 0.0
 		if p.step > 0 {
 			c = math.RoundToEven(v / p.step)
@@ -148,6 +161,26 @@ func newProbe(query []float32) probe {
 	// The last term covers the rounding of f itself.
 	p.slack = scan.MaxAbsCode * math.Sqrt(float64(width)) * (math.Sqrt(left)*(1+0x1p-30) + 0x1p-50*p.norm)
 	return p
+}
+
+// score returns the true score of row i: its dot product with the query. scratch has the width of the codes.
+func (s *segment) score(kernel scan.Kernel, i int, p *probe, scratch []float32) float64 {
+	switch s.Precision {
+	case Half:
+		return kernel.Score(widen(scratch, s.half(i)), p.vector)
+	case Codes:
+		return float64(s.scale[i]) * kernel.Score(unpack(scratch, s.code(i)), p.turned)
+	}
+	return kernel.Score(s.vector(i), p.vector)
+}
+
+// unpack returns codes as float32.
+func unpack(to []float32, codes []int8) []float32 {
+	to = to[:len(codes)]
+	for j, c := range codes {
+		to[j] = float32(c)
+	}
+	return to
 }
 
 // bounds returns what is known of a row's score from its codes: it lies in [lower, upper]. offset is ⟨μ,q⟩.

@@ -213,7 +213,7 @@ func (s *segment) belongs(m manifest, e entry) error {
 	if err := m.Space.Check(s.Space); err != nil {
 		return err
 	}
-	if s.sum != e.Sum || s.rows != e.Rows || s.dim != m.Dim {
+	if s.sum != e.Sum || s.rows != e.Rows || s.dim != m.Dim || s.Layout != m.Layout {
 		return fmt.Errorf("it holds %d rows of dimension %d with checksum %08x, the manifest says %d of %d with %08x",
 			s.rows, s.dim, s.sum, e.Rows, m.Dim, e.Sum)
 	}

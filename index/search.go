@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"sightline/index/scan"
+	"sightline/internal/best"
 )
 
 const (
@@ -95,7 +96,7 @@ type sought struct {
 	floor atomic.Uint64 // float64 bits: at least k rows are known to score this much or more
 
 	mu         sync.Mutex
-	lowers     *top[float64] // the k highest lower ends of all workers
+	lowers     *best.Best[float64] // the k highest lower ends of all workers
 	candidates []candidate
 }
 
@@ -117,7 +118,7 @@ func search(ctx context.Context, parts []*part, queries [][]float32, k int, filt
 func newSweep(parts []*part, queries [][]float32, k int, filter Filter) *sweep {
 	s := &sweep{k: k, targets: targets(parts, filter), kernel: scan.Best(), workers: runtime.GOMAXPROCS(0)}
 	for _, q := range queries {
-		one := &sought{probe: newProbe(q), lowers: newTop(k, cmp.Compare[float64])}
+		one := &sought{probe: newProbe(q), lowers: best.New(k, cmp.Compare[float64])}
 		one.floor.Store(math.Float64bits(math.Inf(-1)))
 		s.queries = append(s.queries, one)
 	}
@@ -194,14 +195,14 @@ func parallel(n int, f func()) {
 type worker struct {
 	*sweep
 	dots, hits []int32
-	lowers     []*top[float64] // of every query
-	candidates [][]candidate   // of every query
+	lowers     []*best.Best[float64] // of every query
+	candidates [][]candidate         // of every query
 }
 
 func newWorker(s *sweep) *worker {
 	w := &worker{sweep: s, candidates: make([][]candidate, len(s.queries))}
 	for range s.queries {
-		w.lowers = append(w.lowers, newTop(s.k, cmp.Compare[float64]))
+		w.lowers = append(w.lowers, best.New(s.k, cmp.Compare[float64]))
 	}
 	return w
 }
@@ -236,8 +237,8 @@ func (w *worker) scan(t task, from, to, i int) {
 			continue
 		}
 		w.candidates[i] = append(w.candidates[i], candidate{in: in, row: row, lower: lower, upper: upper})
-		if w.lowers[i].offer(lower) && w.lowers[i].full() {
-			floor = max(floor, w.lowers[i].worst())
+		if w.lowers[i].Offer(lower) && w.lowers[i].Full() {
+			floor = max(floor, w.lowers[i].Worst())
 		}
 	}
 	q.raise(floor)
@@ -248,11 +249,11 @@ func (w *worker) deliver() {
 	for i, q := range w.queries {
 		q.mu.Lock()
 		q.candidates = append(q.candidates, w.candidates[i]...)
-		for _, lower := range w.lowers[i].items {
-			q.lowers.offer(lower)
+		for _, lower := range w.lowers[i].Items() {
+			q.lowers.Offer(lower)
 		}
-		if q.lowers.full() {
-			q.raise(q.lowers.worst())
+		if q.lowers.Full() {
+			q.raise(q.lowers.Worst())
 		}
 		q.mu.Unlock()
 	}
@@ -263,11 +264,11 @@ func (s *sweep) score(ctx context.Context, q *sought) ([]Scored, error) {
 	floor := q.threshold()
 	open := slices.DeleteFunc(q.candidates, func(c candidate) bool { return c.upper < floor })
 	slices.SortFunc(open, func(a, b candidate) int { return cmp.Compare(b.upper, a.upper) })
-	best := newTop(s.k, func(a, b Scored) int {
+	found := best.New(s.k, func(a, b Scored) int {
 		return cmp.Or(cmp.Compare(a.Score, b.Score), cmp.Compare(b.ID, a.ID))
 	})
 	scores := make([]float64, min(len(open), scoreBatch*s.workers))
-	for len(open) > 0 && !(best.full() && open[0].upper < best.worst().Score) {
+	for len(open) > 0 && !(found.Full() && open[0].upper < found.Worst().Score) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -275,9 +276,9 @@ func (s *sweep) score(ctx context.Context, q *sought) ([]Scored, error) {
 		open = open[len(batch):]
 		var next atomic.Int64
 		parallel((len(batch)+scoreBatch-1)/scoreBatch, func() {
-			from := int(next.Add(scoreBatch)) - scoreBatch
+			from, scratch := int(next.Add(scoreBatch))-scoreBatch, make([]float32, len(q.codes))
 			for i := from; i < min(from+scoreBatch, len(batch)); i++ {
-				scores[i] = s.kernel.Score(batch[i].in.vector(batch[i].row), q.vector)
+				scores[i] = batch[i].in.score(s.kernel, batch[i].row, &q.probe, scratch)
 			}
 		})
 		for i, c := range batch {
@@ -285,62 +286,8 @@ func (s *sweep) score(ctx context.Context, q *sought) ([]Scored, error) {
 				return nil, fmt.Errorf("row %d of video %q scores %v, its codes say between %v and %v: the index is damaged",
 					c.in.ids[c.row], c.in.row(c.row).VideoID, scores[i], c.lower, c.upper)
 			}
-			best.offer(Scored{Row: c.in.row(c.row), Score: scores[i]})
+			found.Offer(Scored{Row: c.in.row(c.row), Score: scores[i]})
 		}
 	}
-	return best.sorted(), nil
-}
-
-// top keeps the k greatest items in a heap with the least of them at its root.
-type top[T any] struct {
-	k       int
-	compare func(a, b T) int
-	items   []T
-}
-
-func newTop[T any](k int, compare func(a, b T) int) *top[T] { return &top[T]{k: k, compare: compare} }
-
-func (t *top[T]) full() bool { return len(t.items) == t.k }
-
-// worst returns the least item; there must be one.
-func (t *top[T]) worst() T { return t.items[0] }
-
-// offer takes x if it is among the k greatest so far, and reports whether it did.
-func (t *top[T]) offer(x T) bool {
-	if !t.full() {
-		t.items = append(t.items, x)
-		for i := len(t.items) - 1; i > 0; {
-			parent := (i - 1) / 2
-			if t.compare(t.items[parent], t.items[i]) <= 0 {
-				break
-			}
-			t.items[parent], t.items[i] = t.items[i], t.items[parent]
-			i = parent
-		}
-		return true
-	}
-	if t.compare(x, t.items[0]) <= 0 {
-		return false
-	}
-	t.items[0] = x
-	for i := 0; ; {
-		least := 2*i + 1
-		if least >= len(t.items) {
-			return true
-		}
-		if right := least + 1; right < len(t.items) && t.compare(t.items[right], t.items[least]) < 0 {
-			least = right
-		}
-		if t.compare(t.items[i], t.items[least]) <= 0 {
-			return true
-		}
-		t.items[i], t.items[least] = t.items[least], t.items[i]
-		i = least
-	}
-}
-
-// sorted returns the items, greatest first.
-func (t *top[T]) sorted() []T {
-	slices.SortFunc(t.items, func(a, b T) int { return t.compare(b, a) })
-	return t.items
+	return found.Sorted(), nil
 }

@@ -8,21 +8,21 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
-	"iter"
 	"math"
 	"sync/atomic"
 	"unsafe"
 
 	"sightline"
 	"sightline/index/scan"
+	"sightline/internal/half"
 )
 
-// A segment is an immutable set of rows. Its file, little-endian, version 1:
+// A segment is an immutable set of rows. Its file, little-endian:
 //
-//	head     64 bytes: magic "SLSEGMNT", version u32, dimension D u32, rows N u64, length of names u64, zeros
+//	head     64 bytes: magic "SLSEGMNT", version u32, dimension D u32, rows N u64, length of names u64, precision u32,
+//	         notes C u32, zeros
 //	codes    N × W int8          W = D rounded up to a multiple of 64; see quantise.go
-//	vectors  N × D float32       as they were added
+//	vectors  N × D float32       as they were added; float16 where precision is 1, nothing where it is 2
 //	centre   D float32           μ
 //	scale    N float32           s
 //	radius   N float32           r
@@ -31,17 +31,23 @@ import (
 //	videos   N u32               position in names.videos
 //	kinds    N u32               position in names.kinds
 //	names    JSON                {"space": …, "videos": […], "kinds": […]}
-//	tail     64 bytes: CRC-32C of each of the ten sections, u32; zeros; CRC-32C of head and tail up to here, u32
+//	notes    C × N float32       the first note of every row, then the second of every row, …
+//	tail     64 bytes: CRC-32C of each of the eleven sections, u32; zeros; CRC-32C of head and tail up to here, u32
 //
-// Vectors are float32, not the float16 of feature files: the answer is exact for the vectors as they were added, and a
-// search touches only the few that it scores.
+// Vectors are float32 unless the layout says otherwise, not the float16 of feature files: the answer is exact for the
+// vectors as they were added, and a search touches only the few that it scores.
+//
+// Version history:
+//
+//	1  precision 0, no notes; still written for indexes of that layout
+//	2  precision and notes
 //
 // Every section starts at a multiple of 64 bytes, with zeros before it. Opening checks head, tail, length, and all
 // sections but codes and vectors; those two are most of the file, and (*segment).verify checks them. A search notices
 // damage in the rows it scores, because a score must lie within the bounds that the codes gave.
 const (
 	segmentMagic   = "SLSEGMNT"
-	segmentVersion = 1
+	segmentVersion = 2  // the latest
 	endSize        = 64 // of head and of tail
 	maxRows        = 1 << 31
 )
@@ -58,10 +64,11 @@ const (
 	videosSection
 	kindsSection
 	namesSection
+	notesSection
 	sectionCount
 )
 
-var sectionNouns = [sectionCount]string{"codes", "vectors", "centre", "scale", "radius", "ids", "spans", "videos", "kinds", "names"}
+var sectionNouns = [sectionCount]string{"codes", "vectors", "centre", "scale", "radius", "ids", "spans", "videos", "kinds", "names", "notes"}
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -74,14 +81,15 @@ type names struct {
 
 // head holds what the layout of a segment follows from.
 type head struct {
-	dim, rows, names int
+	dim, rows, nameBytes int
+	Layout
 }
 
 // layout returns where each section starts, how long it is, and the size of the whole file.
 func (h head) layout() (start, length [sectionCount]int, size int) {
 	length = [sectionCount]int{
 		codesSection:   h.rows * scan.Width(h.dim),
-		vectorsSection: h.rows * h.dim * 4,
+		vectorsSection: h.rows * h.dim * h.elementBytes(),
 		centreSection:  h.dim * 4,
 		scaleSection:   h.rows * 4,
 		radiusSection:  h.rows * 4,
@@ -89,7 +97,8 @@ func (h head) layout() (start, length [sectionCount]int, size int) {
 		spansSection:   h.rows * 16,
 		videosSection:  h.rows * 4,
 		kindsSection:   h.rows * 4,
-		namesSection:   h.names,
+		namesSection:   h.nameBytes,
+		notesSection:   h.rows * h.Notes * 4,
 	}
 	at := endSize
 	for i, n := range length {
@@ -101,10 +110,13 @@ func (h head) layout() (start, length [sectionCount]int, size int) {
 
 // segment is an open segment; its slices lie in data.
 type segment struct {
-	dim, width, rows      int
+	head
+	width                 int
 	codes                 []int8    // [rows, width]
-	vectors               []float32 // [rows, dim]
+	vectors               []float32 // [rows, dim] where the precision is Single
+	halves                []uint16  // [rows, dim] where it is Half
 	centre, scale, radius []float32
+	notes                 []float32 // [Notes, rows]
 	ids                   []uint64
 	spans                 []sightline.Span
 	videoOf, kindOf       []uint32 // positions in videos and kinds
@@ -133,7 +145,33 @@ func (s *segment) row(i int) Row {
 	return Row{ID: s.ids[i], VideoID: s.Videos[s.videoOf[i]], Kind: s.Kinds[s.kindOf[i]], Span: s.spans[i]}
 }
 
+// entry returns row i with all that a new segment needs of it. The vector may lie in scratch, which has dim elements.
+func (s *segment) entry(i int, scratch []float32) (noted, []float32) {
+	row := noted{Row: s.row(i)}
+	for k := range s.Notes {
+		row.notes = append(row.notes, s.notes[k*s.rows+i])
+	}
+	switch s.Precision {
+	case Half:
+		return row, widen(scratch, s.half(i))
+	case Codes:
+		row.code = &code{values: s.code(i), scale: s.scale[i], radius: s.radius[i]}
+		return row, nil
+	}
+	return row, s.vector(i)
+}
+
+func (s *segment) code(i int) []int8      { return s.codes[i*s.width:][:s.width:s.width] }
 func (s *segment) vector(i int) []float32 { return s.vectors[i*s.dim:][:s.dim:s.dim] }
+func (s *segment) half(i int) []uint16    { return s.halves[i*s.dim:][:s.dim:s.dim] }
+
+func widen(to []float32, from []uint16) []float32 {
+	to = to[:len(from)]
+	for j, h := range from {
+		to[j] = half.Widen(h)
+	}
+	return to
+}
 
 // parseSegment opens the segment in data, which must start at a multiple of 8 bytes and live as long as the segment.
 func parseSegment(data []byte) (*segment, error) {
@@ -147,8 +185,9 @@ func parseSegment(data []byte) (*segment, error) {
 	if string(top[:8]) != segmentMagic {
 		return nil, fmt.Errorf("the file does not start with %q: it is no index segment", segmentMagic)
 	}
-	if v := binary.LittleEndian.Uint32(top[8:]); v != segmentVersion {
-		return nil, fmt.Errorf("the file has format version %d, this program reads version %d", v, segmentVersion)
+	version := binary.LittleEndian.Uint32(top[8:])
+	if version < 1 || version > segmentVersion {
+		return nil, fmt.Errorf("the file has format version %d, this program reads versions 1 to %d", version, segmentVersion)
 	}
 	sum := crc32.Update(crc32.Checksum(top, castagnoli), castagnoli, tail[:endSize-4])
 	if want := binary.LittleEndian.Uint32(tail[endSize-4:]); sum != want {
@@ -158,16 +197,22 @@ func parseSegment(data []byte) (*segment, error) {
 	if dim < 1 || dim > MaxDim || rows < 1 || rows > maxRows || nameBytes > uint64(len(data)) {
 		return nil, fmt.Errorf("the file declares %d rows of dimension %d and %d bytes of names", rows, dim, nameBytes)
 	}
-	h := head{dim: int(dim), rows: int(rows), names: int(nameBytes)}
+	h := head{dim: int(dim), rows: int(rows), nameBytes: int(nameBytes)}
+	if version > 1 {
+		h.Precision = Precision(binary.LittleEndian.Uint32(top[32:]))
+		h.Notes = int(binary.LittleEndian.Uint32(top[36:]))
+		if err := h.check(); err != nil {
+			return nil, err
+		}
+	}
 	start, length, size := h.layout()
 	if size != len(data) {
 		return nil, fmt.Errorf("the file has %d bytes, %d rows of dimension %d take %d", len(data), rows, dim, size)
 	}
 	section := func(i int) []byte { return data[start[i]:][:length[i]:length[i]] }
 	s := &segment{
-		dim: h.dim, width: scan.Width(h.dim), rows: h.rows, sum: sum, data: data,
+		head: h, width: scan.Width(h.dim), sum: sum, data: data,
 		codes:   as[int8](section(codesSection)),
-		vectors: as[float32](section(vectorsSection)),
 		centre:  as[float32](section(centreSection)),
 		scale:   as[float32](section(scaleSection)),
 		radius:  as[float32](section(radiusSection)),
@@ -175,6 +220,13 @@ func parseSegment(data []byte) (*segment, error) {
 		spans:   as[sightline.Span](section(spansSection)),
 		videoOf: as[uint32](section(videosSection)),
 		kindOf:  as[uint32](section(kindsSection)),
+		notes:   as[float32](section(notesSection)),
+	}
+	switch h.Precision {
+	case Single:
+		s.vectors = as[float32](section(vectorsSection))
+	case Half:
+		s.halves = as[uint16](section(vectorsSection))
 	}
 	for i := centreSection; i < sectionCount; i++ {
 		if err := s.verifySection(i); err != nil {
@@ -182,7 +234,7 @@ func parseSegment(data []byte) (*segment, error) {
 		}
 	}
 	if err := json.Unmarshal(section(namesSection), &s.names); err != nil {
-		return nil, fmt.Errorf("names: %w", err)
+		return nil, fmt.Errorf("the names: %w", err)
 	}
 	return s, s.checkMeaning()
 }
@@ -206,6 +258,11 @@ func (s *segment) checkMeaning() error {
 			return fmt.Errorf("row %d has the span [%v, %v)", i, s.spans[i].Start, s.spans[i].End)
 		}
 	}
+	for i, v := range s.notes {
+		if !(math.Abs(float64(v)) <= math.MaxFloat32) {
+			return fmt.Errorf("note %d of row %d is %v", i/s.rows, i%s.rows, v)
+		}
+	}
 	return nil
 }
 
@@ -220,110 +277,13 @@ func (s *segment) verify() error {
 }
 
 func (s *segment) verifySection(i int) error {
-	start, length, _ := head{dim: s.dim, rows: s.rows, names: s.nameBytes()}.layout()
+	start, length, _ := s.layout()
 	got := crc32.Checksum(s.data[start[i]:][:length[i]], castagnoli)
 	want := binary.LittleEndian.Uint32(s.data[len(s.data)-endSize+4*i:])
 	if got != want {
 		return fmt.Errorf("checksum of the %s is %08x, the file says %08x: it is damaged", sectionNouns[i], got, want)
 	}
 	return nil
-}
-
-func (s *segment) nameBytes() int { return int(binary.LittleEndian.Uint64(s.data[24:])) }
-
-// rowSeq yields rows with their vectors; it can be run several times.
-type rowSeq = iter.Seq2[Row, []float32]
-
-// writeSegment writes a segment of all rows, which must be at least one and have vectors of dimension dim. It returns
-// the checksum that names the content.
-func writeSegment(w io.Writer, space sightline.Space, dim int, rows rowSeq) (sum uint32, err error) {
-	if !littleEndian {
-		return 0, errBigEndian
-	}
-	t := tabulate(dim, rows)
-	t.names.Space = space
-	nameBytes, err := json.Marshal(t.names)
-	if err != nil {
-		return 0, err
-	}
-	h := head{dim: dim, rows: len(t.ids), names: len(nameBytes)}
-
-	out := &sectionWriter{w: bufio.NewWriterSize(w, 1<<20)}
-	top := make([]byte, endSize)
-	copy(top, segmentMagic)
-	binary.LittleEndian.PutUint32(top[8:], segmentVersion)
-	binary.LittleEndian.PutUint32(top[12:], uint32(h.dim))
-	binary.LittleEndian.PutUint64(top[16:], uint64(h.rows))
-	binary.LittleEndian.PutUint64(top[24:], uint64(h.names))
-	out.write(top)
-	out.sum = 0 // the head is no section
-
-	codes, scratch := make([]int8, scan.Width(dim)), make([]float64, scan.Width(dim))
-	scale, radius := make([]float32, 0, h.rows), make([]float32, 0, h.rows)
-	for _, vector := range rows {
-		s, r := quantise(codes, vector, t.centre, scratch)
-		scale, radius = append(scale, s), append(radius, r)
-		out.write(bytesOf(codes))
-	}
-	out.end()
-	for _, vector := range rows {
-		out.write(bytesOf(vector))
-	}
-	out.end()
-	for _, section := range [][]byte{
-		bytesOf(t.centre), bytesOf(scale), bytesOf(radius), bytesOf(t.ids), bytesOf(t.spans), bytesOf(t.videoOf),
-		bytesOf(t.kindOf), nameBytes,
-	} {
-		out.write(section)
-		out.end()
-	}
-
-	tail := make([]byte, endSize)
-	for i, s := range out.sums {
-		binary.LittleEndian.PutUint32(tail[4*i:], s)
-	}
-	sum = crc32.Update(crc32.Checksum(top, castagnoli), castagnoli, tail[:endSize-4])
-	binary.LittleEndian.PutUint32(tail[endSize-4:], sum)
-	out.write(tail)
-	return sum, out.w.Flush()
-}
-
-// table holds the small sections of a segment that is being written.
-type table struct {
-	centre          []float32
-	ids             []uint64
-	spans           []sightline.Span
-	videoOf, kindOf []uint32
-	names           names
-}
-
-func tabulate(dim int, rows rowSeq) table {
-	var t table
-	mean := make([]float64, dim)
-	videos, kinds := map[string]uint32{}, map[string]uint32{}
-	number := func(known map[string]uint32, list *[]string, name string) uint32 {
-		n, ok := known[name]
-		if !ok {
-			n = uint32(len(known))
-			known[name] = n
-			*list = append(*list, name)
-		}
-		return n
-	}
-	for row, vector := range rows {
-		t.ids = append(t.ids, row.ID)
-		t.spans = append(t.spans, row.Span)
-		t.videoOf = append(t.videoOf, number(videos, &t.names.Videos, row.VideoID))
-		t.kindOf = append(t.kindOf, number(kinds, &t.names.Kinds, row.Kind))
-		for j, v := range vector {
-			mean[j] += float64(v)
-		}
-	}
-	t.centre = make([]float32, dim)
-	for j, v := range mean {
-		t.centre[j] = float32(v / float64(len(t.ids)))
-	}
-	return t
 }
 
 // sectionWriter writes sections one after another, with their checksums and padding. bufio keeps the first error.

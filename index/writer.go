@@ -37,6 +37,14 @@ var _ Index = (*Writer)(nil)
 // OpenWriter opens the index in a folder for changes, and makes it when there is none. It fails when another process
 // has it open, when it holds vectors of another space, and when a file is damaged.
 func OpenWriter(dir string, space sightline.Space) (*Writer, error) {
+	return Layout{}.OpenWriter(dir, space)
+}
+
+// OpenWriter is the function OpenWriter for an index of this layout.
+func (l Layout) OpenWriter(dir string, space sightline.Space) (*Writer, error) {
+	if err := l.check(); err != nil {
+		return nil, fmt.Errorf("open the index %s: %w", dir, err)
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make the index folder: %w", err)
 	}
@@ -45,7 +53,7 @@ func OpenWriter(dir string, space sightline.Space) (*Writer, error) {
 		return nil, err
 	}
 	w := &Writer{reader: &Reader{dir: dir, space: space}, lock: lock}
-	w.draft = draft{fullBytes: segmentBytes, store: w.store}
+	w.draft = draft{layout: l, fullBytes: segmentBytes, store: w.store}
 	if err := w.load(); err != nil {
 		w.Close()
 		return nil, fmt.Errorf("open the index %s: %w", dir, err)
@@ -78,6 +86,11 @@ func (w *Writer) load() error {
 		return err
 	}
 	defer g.release()
+	if g.origin != nil {
+		if err := w.draft.layout.same(g.layout); err != nil {
+			return err
+		}
+	}
 	w.number, w.next, w.draft.dim = g.number, g.next, g.dim
 	for _, p := range g.parts {
 		p.hold()
@@ -114,7 +127,7 @@ func (w *Writer) clean() error {
 func (w *Writer) store(dim int, rows rowSeq) (*segment, error) {
 	name := segmentFile(w.next)
 	err := writeFile(w.path(name), func(out io.Writer) error {
-		_, err := writeSegment(out, w.reader.space, dim, rows)
+		_, err := writeSegment(out, w.reader.space, w.draft.layout, dim, rows)
 		return err
 	})
 	if err != nil {
@@ -153,8 +166,13 @@ func syncFolder(dir string) error {
 func (w *Writer) Space() sightline.Space { return w.reader.space }
 
 // Add implements Index. Rows wait in memory, and beyond 128 MB of vectors in files that no generation names yet.
-func (w *Writer) Add(_ context.Context, rows []Row, vectors sightline.Matrix) error {
-	return w.alter("add to", func() error { return w.draft.add(rows, vectors) })
+func (w *Writer) Add(ctx context.Context, rows []Row, vectors sightline.Matrix) error {
+	return w.AddNoted(ctx, rows, vectors, sightline.Matrix{})
+}
+
+// AddNoted is Add for rows of which the layout keeps notes [len(rows), Notes].
+func (w *Writer) AddNoted(_ context.Context, rows []Row, vectors, notes sightline.Matrix) error {
+	return w.alter("add to", func() error { return w.draft.add(rows, vectors, notes) })
 }
 
 // Delete implements Index.
@@ -174,7 +192,7 @@ func (w *Writer) Publish(ctx context.Context) error {
 		if err := w.draft.settle(ctx); err != nil {
 			return err
 		}
-		m := manifest{Generation: w.number + 1, Space: w.reader.space, Dim: w.draft.dim, Next: w.next}
+		m := manifest{Generation: w.number + 1, Space: w.reader.space, Layout: w.draft.layout, Dim: w.draft.dim, Next: w.next}
 		for _, p := range w.draft.parts {
 			m.Segments = append(m.Segments, entry{File: p.name, Sum: p.sum, Rows: p.rows, Deleted: p.deleted})
 		}

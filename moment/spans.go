@@ -1,19 +1,13 @@
-// Package moment turns what a model says of single clips into stretches of video.
-//
-// It stands behind the aligned model: probabilities that a moment starts or ends at a clip go in, ranked spans come out.
-// Start at NewRanking for the best spans of many videos (VCMR), and at Triples for the spans of one video without bounds. The
-// package knows clips by number and videos by their place in the caller's order; Span turns clips into seconds. It computes
-// no probabilities and drops no near-duplicates: metric/moments does.
 package moment
 
 import (
 	"cmp"
-	"container/heap"
 	"fmt"
 	"math"
 	"slices"
 
 	"sightline"
+	"sightline/internal/best"
 )
 
 // Window bounds the length of spans in clips: Min ≤ end−start < Max.
@@ -40,11 +34,13 @@ func order(a, b Candidate) int {
 	return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Video, b.Video), cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End))
 }
 
+// worseFirst orders candidates for a heap of the best.
+func worseFirst(a, b Candidate) int { return order(b, a) }
+
 // Ranking keeps the best of all spans it is shown.
 type Ranking struct {
 	window Window
-	size   int
-	kept   worstFirst
+	found  *best.Best[Candidate]
 }
 
 // NewRanking returns a ranking of the best size spans of a length within window. It panics on bounds that hold no span.
@@ -52,7 +48,7 @@ func NewRanking(size int, window Window) *Ranking {
 	if size < 1 || window.Min < 1 || window.Max <= window.Min {
 		panic(fmt.Sprintf("moment: a ranking of %d spans of %d ≤ length < %d clips", size, window.Min, window.Max))
 	}
-	return &Ranking{window: window, size: size}
+	return &Ranking{window: window, found: best.New(size, worseFirst)}
 }
 
 // Add shows the ranking all spans of one video. A span scores start[s]·weight·end[e], in float32 and in that order; start
@@ -62,27 +58,38 @@ func (r *Ranking) Add(video int, weight float32, start, end []float32) error {
 	if err := valid(weight, start, end); err != nil {
 		return fmt.Errorf("rank the spans of video %d: %w", video, err)
 	}
-	for s := range start {
-		for e := s + r.window.Min; e < min(s+r.window.Max, len(end)); e++ {
-			r.offer(Candidate{video, s, e, start[s] * weight * end[e]})
-		}
-	}
+	r.add(r.window, Candidate{Video: video}, weight, start, end, func(Candidate) bool { return true })
 	return nil
 }
 
-func (r *Ranking) offer(c Candidate) {
-	switch {
-	case len(r.kept) < r.size:
-		heap.Push(&r.kept, c)
-	case order(c, r.kept[0]) < 0:
-		r.kept[0] = c
-		heap.Fix(&r.kept, 0)
+// add shows the ranking the spans of valid probabilities that it may take and that pass. The first clip is that at which
+// the candidate from starts.
+func (r *Ranking) add(window Window, from Candidate, weight float32, start, end []float32, pass func(Candidate) bool) {
+	if len(end) == 0 {
+		return
 	}
+	likeliest := slices.Max(end)
+	for s, p := range start {
+		if r.outranked(p * weight * likeliest) {
+			continue
+		}
+		for e := s + window.Min; e < min(s+window.Max, len(end)); e++ {
+			c := Candidate{from.Video, from.Start + s, from.Start + e, p * weight * end[e]}
+			if !r.outranked(c.Score) && pass(c) {
+				r.found.Offer(c)
+			}
+		}
+	}
+}
+
+// outranked reports whether the ranking is full of spans that score more.
+func (r *Ranking) outranked(score float32) bool {
+	return r.found.Full() && score < r.found.Worst().Score
 }
 
 // Best returns the spans, best first; of equal scores that of the earlier video, then of the earlier start, then end.
 func (r *Ranking) Best() []Candidate {
-	best := slices.Clone([]Candidate(r.kept))
+	best := slices.Clone(r.found.Items())
 	slices.SortFunc(best, order)
 	return best
 }
@@ -112,20 +119,4 @@ func valid(weight float32, start, end []float32) error {
 		}
 	}
 	return nil
-}
-
-// worstFirst is a heap of candidates with the last in order at its root.
-type worstFirst []Candidate
-
-func (h worstFirst) Len() int           { return len(h) }
-func (h worstFirst) Less(i, j int) bool { return order(h[i], h[j]) > 0 }
-func (h worstFirst) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *worstFirst) Push(x any)        { *h = append(*h, x.(Candidate)) }
-
-// Pop removes the last in order.
-func (h *worstFirst) Pop() any {
-	old := *h
-	last := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return last
 }

@@ -118,7 +118,8 @@ func TestRankingTies(t *testing.T) {
 func TestRankingIsSorting(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 50 {
-		r := NewRanking(1+random.IntN(40), Window{1 + random.IntN(3), 4 + random.IntN(20)})
+		size := 1 + random.IntN(40)
+		r := NewRanking(size, Window{1 + random.IntN(3), 4 + random.IntN(20)})
 		var all []Candidate
 		for video := range 4 {
 			start, end := make([]float32, random.IntN(30)), []float32(nil)
@@ -138,7 +139,7 @@ func TestRankingIsSorting(t *testing.T) {
 			}
 		}
 		slices.SortFunc(all, order)
-		if got, want := r.Best(), all[:min(r.size, len(all))]; !slices.Equal(got, want) {
+		if got, want := r.Best(), all[:min(size, len(all))]; !slices.Equal(got, want) {
 			t.Fatalf("got %v, want %v", got, want)
 		}
 	}

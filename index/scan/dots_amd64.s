@@ -152,3 +152,72 @@ loop:
 	JNZ        group
 	VZEROUPPER
 	RET
+
+// func tileAVX2(dots *int32, codes *int8, queries *int16, width, rows, n int)
+//
+// Two rows at a time with four queries, so that a widened row serves four products. The queries lie one behind the other,
+// the dot products of one n apart from those of the next. rows is even and not 0.
+TEXT ·tileAVX2(SB), NOSPLIT, $0-48
+	MOVQ dots+0(FP), DI
+	MOVQ codes+8(FP), SI
+	MOVQ queries+16(FP), DX
+	MOVQ width+24(FP), CX
+	MOVQ rows+32(FP), R8
+	MOVQ n+40(FP), R9
+	LEAQ (DX)(CX*2), R11
+	LEAQ (R11)(CX*2), R12
+	LEAQ (R12)(CX*2), R13
+	LEAQ (R9)(R9*2), BX
+
+tileRows:
+	LEAQ  (SI)(CX*1), R10
+	XORQ  AX, AX
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+
+#define TILE(query, first, second, q, p) \
+	VMOVDQU  (query)(AX*2), q  \
+	VPMADDWD q, Y8, p          \
+	VPMADDWD q, Y9, q          \
+	VPADDD   p, first, first   \
+	VPADDD   q, second, second
+
+tileLoop:
+	VPMOVSXBW (SI)(AX*1), Y8
+	VPMOVSXBW (R10)(AX*1), Y9
+	TILE(DX, Y0, Y4, Y10, Y11)
+	TILE(R11, Y1, Y5, Y12, Y13)
+	TILE(R12, Y2, Y6, Y14, Y15)
+	TILE(R13, Y3, Y7, Y10, Y11)
+	ADDQ $16, AX
+	CMPQ AX, CX
+	JLT  tileLoop
+
+	// Y0 to Y3 are the first row's sums, Y4 to Y7 the second's.
+	VPHADDD      Y4, Y0, Y0
+	VPHADDD      Y5, Y1, Y1
+	VPHADDD      Y6, Y2, Y2
+	VPHADDD      Y7, Y3, Y3
+	VPHADDD      Y1, Y0, Y0
+	VPHADDD      Y3, Y2, Y2
+	VEXTRACTI128 $1, Y0, X1
+	VEXTRACTI128 $1, Y2, X3
+	VPADDD       X1, X0, X0
+	VPADDD       X3, X2, X2
+	VMOVQ        X0, (DI)
+	VPEXTRQ      $1, X0, (DI)(R9*4)
+	VMOVQ        X2, (DI)(R9*8)
+	LEAQ         (DI)(BX*4), R14
+	VPEXTRQ      $1, X2, (R14)
+	ADDQ         $8, DI
+	LEAQ         (R10)(CX*1), SI
+	SUBQ         $2, R8
+	JNZ          tileRows
+	VZEROUPPER
+	RET

@@ -10,16 +10,24 @@ import (
 func kernels() []Kernel {
 	var found []Kernel
 	if archsimd.X86.AVX512() {
-		wide := Kernel{Name: "avx512", Dots: inGroups(dotsAVX512), Reach: reach512, Score: score512, Sum: sum512}
+		wide := Kernel{
+			Name: "avx512", Dots: inGroups(dotsAVX512), Reach: reach512, Score: score512, Product: productAVX,
+			ProductHalf: productF16C, ProductCodes: productCodesAVX2, Cosines: cosines512, Sum: sum512,
+		}
+		wide.DotsOfMany = oneByOne(wide.Dots)
 		if archsimd.X86.AVX512VNNI() {
 			best := wide
 			best.Name, best.Dots = "avx512vnni", inGroups(dotsVNNI)
+			best.DotsOfMany = oneByOne(best.Dots)
 			found = append(found, best)
 		}
 		found = append(found, wide)
 	}
-	if archsimd.X86.AVX2() {
-		found = append(found, Kernel{Name: "avx2", Dots: inGroups(dotsAVX2), Reach: reach256, Score: score256, Sum: sum256})
+	if archsimd.X86.AVX2() && hasF16C {
+		found = append(found, Kernel{
+			Name: "avx2", Dots: inGroups(dotsAVX2), DotsOfMany: dotsOfManyAVX2, Reach: reach256, Score: score256,
+			Product: productAVX, ProductHalf: productF16C, ProductCodes: productCodesAVX2, Cosines: cosines256, Sum: sum256,
+		})
 	}
 	return append(found, portable)
 }
@@ -35,18 +43,41 @@ func dotsAVX512(dots *int32, codes *int8, query *int16, width, groups int)
 //go:noescape
 func dotsAVX2(dots *int32, codes *int8, query *int16, width, groups int)
 
-// inGroups makes a kernel's Dots of a function that takes four rows at a time; the portable loop does the rest.
+//go:noescape
+func tileAVX2(dots *int32, codes *int8, queries *int16, width, rows, n int)
+
+// dotsOfManyAVX2 takes four queries at a time; what does not make four of them, or two rows, goes one by one.
+func dotsOfManyAVX2(dots []int32, codes []int8, queries []int16, width int) {
+	n := len(codes) / width
+	if width == 0 || width%Lane != 0 || len(codes)%width != 0 || len(queries)%width != 0 || len(dots) != n*(len(queries)/width) {
+		panic("scan: codes, queries and dots do not fit together")
+	}
+	for ; n >= 2 && len(queries) >= 4*width; dots, queries = dots[4*n:], queries[4*width:] {
+		tileAVX2(&dots[0], &codes[0], &queries[0], width, n&^1, n)
+		if n%2 != 0 {
+			tileAVX2(&dots[n-2], &codes[(n-2)*width], &queries[0], width, 2, n)
+		}
+	}
+	oneByOne(inGroups(dotsAVX2))(dots, codes, queries, width)
+}
+
+// inGroups makes a kernel's Dots of a function that takes four rows at a time. Rows that are left over are done together
+// with rows before them, once more; only fewer than four in all are left to the portable loop.
 func inGroups(groups func(dots *int32, codes *int8, query *int16, width, groups int)) func([]int32, []int8, []int16) {
 	return func(dots []int32, codes []int8, query []int16) {
 		w := len(query)
 		if w == 0 || w%Lane != 0 || len(codes) != w*len(dots) {
 			panic("scan: codes, query and dots do not fit together")
 		}
-		n := len(dots) / 4
-		if n > 0 {
-			groups(&dots[0], &codes[0], &query[0], w, n)
+		n := len(dots)
+		if n < 4 {
+			dotsPortable(dots, codes, query)
+			return
 		}
-		dotsPortable(dots[4*n:], codes[4*n*w:], query)
+		groups(&dots[0], &codes[0], &query[0], w, n/4)
+		if n%4 != 0 {
+			groups(&dots[n-4], &codes[(n-4)*w], &query[0], w, 1)
+		}
 	}
 }
 

@@ -1,6 +1,6 @@
 // Package scan holds the inner loops of the exact search in package index: integer dot products of one query with many
-// rows of int8 codes, the test that tells which of those rows can still reach the best k, and their true scores. Start at Best, which
-// returns the fastest kernel of this machine, and at Kernel, which says what each loop computes.
+// rows of int8 codes, the test that tells which of those rows can still reach the best k, bounds of cosines, and true
+// scores. Start at Best, which returns the fastest kernel of this machine, and at Kernel, which says what each loop computes.
 //
 // Every kernel gives the same bits: the dot products are integers, and reach test and score are the same floating-point
 // arithmetic everywhere. The portable kernel is always there; the others need amd64 and GOEXPERIMENT=simd.
@@ -44,6 +44,10 @@ type Kernel struct {
 	// rows with magnitudes up to MaxAbsCode, and Σ|query[j]| is at most MaxAbsSum.
 	Dots func(dots []int32, codes []int8, query []int16)
 
+	// DotsOfMany is Dots of several queries of one width, one behind the other: the dot products of query q start at
+	// dots[q·n], n being the number of rows.
+	DotsOfMany func(dots []int32, codes []int8, queries []int16, width int)
+
 	// Reach appends the positions i for which b.Reaches(dots[i], scale[i], radius[i]) to hits, in rising order. The
 	// three slices are of one length.
 	Reach func(hits []int32, dots []int32, scale, radius []float32, b Bound) []int32
@@ -51,6 +55,21 @@ type Kernel struct {
 	// Score returns the dot product of two vectors of one length. Each product is exact in float64; they are summed in
 	// float64 into 32 interleaved sums (element i goes to sum i mod 32), which are then folded in halves.
 	Score func(x, y []float32) float64
+
+	// Product returns the dot product of two vectors of one length in float32. Element i of the first len(x) mod 32 goes to
+	// sum i; the others follow in blocks of 32, each product rounded and added to the sum of its place; the sums are folded
+	// in halves.
+	Product func(x, y []float32) float32
+
+	// ProductHalf is Product of a vector in float16, whose elements are finite.
+	ProductHalf func(x []uint16, y []float32) float32
+
+	// ProductCodes is Product of a row of codes, as long as the query and a multiple of Lane.
+	ProductCodes func(x []int8, y []float32) float32
+
+	// Cosines sets upper[i] to the upper bound of cosine i of a mix and returns the highest lower bound and the highest
+	// upper bound, −∞ both where upper is empty.
+	Cosines func(upper []float32, m *Mix) (lower, greatest float32)
 
 	// Sum adds up the codes as unsigned bytes: the cheapest loop that reads all of them, and so the yardstick of
 	// memory speed that a scan is measured against. len(codes) is a multiple of Lane.
@@ -65,7 +84,21 @@ func Best() Kernel { return best }
 // Kernels returns all kernels that this machine can run, fastest first, for tests and benchmarks.
 func Kernels() []Kernel { return kernels() }
 
-var portable = Kernel{Name: "portable", Dots: dotsPortable, Reach: reachPortable, Score: scorePortable, Sum: sumPortable}
+var portable = Kernel{
+	Name: "portable", Dots: dotsPortable, DotsOfMany: oneByOne(dotsPortable), Reach: reachPortable, Score: scorePortable,
+	Product: productPortable, ProductHalf: productHalfPortable, ProductCodes: productCodesPortable,
+	Cosines: cosinesPortable, Sum: sumPortable,
+}
+
+// oneByOne makes DotsOfMany of Dots.
+func oneByOne(one func([]int32, []int8, []int16)) func([]int32, []int8, []int16, int) {
+	return func(dots []int32, codes []int8, queries []int16, width int) {
+		n := len(codes) / width
+		for ; len(queries) > 0; dots, queries = dots[n:], queries[width:] {
+			one(dots[:n], codes, queries[:width])
+		}
+	}
+}
 
 func dotsPortable(dots []int32, codes []int8, query []int16) {
 	w := len(query)

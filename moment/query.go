@@ -1,0 +1,229 @@
+package moment
+
+import (
+	"fmt"
+	"math"
+
+	"sightline/align/locate"
+	"sightline/index"
+	"sightline/index/scan"
+)
+
+// query is a locate.Query ready for a search.
+type query struct {
+	fused    bool
+	gate     [locate.Modalities]float64
+	retrieve [locate.Modalities]*index.Probe // of length one, or zero
+	locate   [locate.Modalities]*index.Probe
+	bound    [locate.Modalities]index.Bound // of retrieve
+}
+
+func prepare(q locate.Query, dim int) (*query, error) {
+	p := &query{fused: q.Fused}
+	var sum float64
+	for m := range locate.Modalities {
+		p.gate[m] = float64(q.Gate[m])
+		if !(p.gate[m] >= 0) {
+			return nil, fmt.Errorf("gate %d is %v", m, q.Gate[m])
+		}
+		sum += p.gate[m]
+	}
+	if math.Abs(sum-1) > 1e-3 {
+		return nil, fmt.Errorf("the gates %v do not sum to 1", q.Gate)
+	}
+	probe := func(vector []float32, known *index.Probe) (*index.Probe, error) {
+		if len(vector) != dim {
+			return nil, fmt.Errorf("it has %d dimensions, the corpus has %d", len(vector), dim)
+		}
+		if known != nil {
+			return known, nil
+		}
+		return index.NewProbe(vector)
+	}
+	for m := range locate.Modalities {
+		var err error
+		var known *index.Probe
+		if m > 0 && q.Fused {
+			known = p.retrieve[0]
+		}
+		if p.retrieve[m], err = probe(unit(q.Retrieve[m]), known); err == nil {
+			p.locate[m], err = probe(q.Locate[m], nil)
+		}
+		if err != nil {
+			return nil, err
+		}
+		p.bound[m] = p.retrieve[m].Bound()
+	}
+	return p, nil
+}
+
+// unit returns a vector of length one, or zeros.
+func unit(v []float32) []float32 {
+	u := make([]float32, len(v))
+	if n := math.Sqrt(index.Dot(v, v)); n > 0 {
+		for j, x := range v {
+			u[j] = float32(float64(x) / n)
+		}
+	}
+	return u
+}
+
+// gates returns the weights of a video's modalities: those of the query, or all on the picture where nobody speaks.
+func (q *query) gates(v video) [locate.Modalities]float64 {
+	if v.spoken < 0 {
+		return [locate.Modalities]float64{locate.Visual: 1}
+	}
+	return q.gate
+}
+
+// rows returns a video's first row of a modality.
+func (v video) rows(modality int) int {
+	if modality == locate.Subtitle {
+		return v.spoken
+	}
+	return v.visual
+}
+
+// modalities is how many kinds of row a video has.
+func (v video) modalities() int {
+	if v.spoken < 0 {
+		return 1
+	}
+	return locate.Modalities
+}
+
+// curve returns Σ_m Gate_m·⟨H_m,l, Locate_m⟩ for every clip of a video, [L].
+func (q *query) curve(to []float32, s index.Segment, v video) []float32 {
+	to = to[:0]
+	gate := q.gates(v)
+	for l := range v.clips {
+		var sum float64
+		for m := range v.modalities() {
+			sum += gate[m] * float64(s.Product(v.rows(m)+l, q.locate[m]))
+		}
+		to = append(to, float32(sum))
+	}
+	return to
+}
+
+// fusedCosine returns cos(Σ_m Gate_m·H_m,l, Retrieve).
+func (q *query) fusedCosine(s index.Segment, v video, l int) float64 {
+	gate := q.gates(v)
+	var product, parts, length float64
+	for m := range v.modalities() {
+		row := v.rows(m) + l
+		product += gate[m] * float64(s.Product(row, q.retrieve[m]))
+		parts += gate[m] * gate[m] * float64(s.Note(squareNote, row, row+1)[0])
+	}
+	length = parts
+	if v.spoken >= 0 {
+		length += 2 * gate[locate.Visual] * gate[locate.Subtitle] * float64(s.Note(crossNote, v.visual+l, v.visual+l+1)[0])
+	}
+	return quotient(product, length, parts)
+}
+
+// plainCosine returns cos(H_m,l, Retrieve_m).
+func (q *query) plainCosine(s index.Segment, v video, m, l int) float64 {
+	row := v.rows(m) + l
+	square := float64(s.Note(squareNote, row, row+1)[0])
+	return quotient(float64(s.Product(row, q.retrieve[m])), square, square)
+}
+
+// quotient returns the cosine of a vector with the product with a vector of length one, its squared length, and the sum of
+// the squared lengths of what it is made of. A vector that is zero but for rounding is unlike everything.
+func quotient(product, length, parts float64) float64 {
+	if !(length > 0x1p-40*parts) {
+		return 0
+	}
+	return max(-1, min(1, product/math.Sqrt(length)))
+}
+
+// mark is a clip's row of a modality, 0 where fused.
+type mark struct{ modality, clip int32 }
+
+// cosine returns that of a clip as φ takes it.
+func (q *query) cosine(s index.Segment, v video, m mark) float64 {
+	if q.fused {
+		return q.fusedCosine(s, v, int(m.clip))
+	}
+	return q.plainCosine(s, v, int(m.modality), int(m.clip))
+}
+
+// phi returns φ from the greatest cosine of each modality, of the first alone where fused.
+func (q *query) phi(v video, greatest [locate.Modalities]float64) float64 {
+	if q.fused {
+		return greatest[0]
+	}
+	var phi float64
+	gate := q.gates(v)
+	for m := range v.modalities() {
+		phi += gate[m] * greatest[m]
+	}
+	return phi
+}
+
+// sides is how many cosines φ is made of.
+func (q *query) sides(v video) int {
+	if q.fused {
+		return 1
+	}
+	return v.modalities()
+}
+
+// phiWithin returns φ as if clips [from, to) were the whole video.
+func (q *query) phiWithin(s index.Segment, v video, from, to int) float64 {
+	var greatest [locate.Modalities]float64
+	for m := range q.sides(v) {
+		greatest[m] = -1
+		for l := from; l < to; l++ {
+			greatest[m] = max(greatest[m], q.cosine(s, v, mark{int32(m), int32(l)}))
+		}
+	}
+	return q.phi(v, greatest)
+}
+
+// near covers the rounding in float32 of what a scan.Mix computes from a segment's codes, next to products and sums of
+// this size.
+const near = 0x1p-20
+
+// mix returns what bounds side number n of the cosines that φ is made of, from the dot products of the video's codes.
+func (q *query) mix(s index.Segment, centre [locate.Modalities]centre, v video, n int, dots [locate.Modalities][]int32) scan.Mix {
+	var mix scan.Mix
+	gate := q.gates(v)
+	var offset, size, margin float64
+	first, last := n, n
+	if q.fused {
+		last = v.modalities() - 1
+	}
+	for m := first; m <= last; m++ {
+		g, b := 1.0, q.bound[m]
+		if q.fused {
+			g = gate[m]
+		}
+		from, to := v.rows(m), v.rows(m)+v.clips
+		side := scan.Side{
+			Dots: dots[m][:v.clips], Scale: s.Scale(from, to), Radius: s.Radius(from, to), Square: s.Note(squareNote, from, to),
+			Step:  float32(g * b.Step),
+			Slack: above(g * (b.Slack + near*b.Longest) * (1 + near)),
+			Norm:  above(g * b.Norm * (1 + near)), Weight: float32(g * g),
+		}
+		offset += g * centre[m].offset
+		size += g * math.Abs(centre[m].offset)
+		margin += g * b.Rounding * centre[m].length
+		if m == first {
+			mix.First = side
+		} else {
+			mix.Second = side
+			mix.Cross = s.Note(crossNote, v.visual, v.visual+v.clips)
+			mix.CrossWeight = float32(2 * gate[locate.Visual] * gate[locate.Subtitle])
+		}
+	}
+	mix.Offset, mix.Margin = float32(offset), above((margin+near*size)*(1+near))
+	return mix
+}
+
+// centre is what a query's product with all rows of a segment has in common, and the length of what these share.
+type centre struct{ offset, length float64 }
+
+// above returns a float32 that is not less than v.
+func above(v float64) float32 { return math.Nextafter32(float32(v), math.MaxFloat32) }
