@@ -61,7 +61,7 @@ func (b *browser) video(rank int, r ranked, match *Match) {
 	}
 	if b.Distinct > 0 {
 		slices.SortFunc(b.here, order)
-		for _, c := range distinct(b.here, b.Distinct) {
+		for _, c := range distinct(b.here, b.Distinct, b.Moments) {
 			b.ranking.found.Offer(c)
 		}
 	}

@@ -57,13 +57,15 @@ func prepare(q locate.Query, dim int) (*query, error) {
 	return p, nil
 }
 
-// unit returns a vector of length one, or zeros.
+// unit returns a vector in length one. Zeros stay as they are, and so does what no index takes for a vector.
 func unit(v []float32) []float32 {
+	n := math.Sqrt(index.Dot(v, v))
+	if n == 0 || !(n < index.MaxNorm) {
+		return v
+	}
 	u := make([]float32, len(v))
-	if n := math.Sqrt(index.Dot(v, v)); n > 0 {
-		for j, x := range v {
-			u[j] = float32(float64(x) / n)
-		}
+	for j, x := range v {
+		u[j] = float32(float64(x) / n)
 	}
 	return u
 }

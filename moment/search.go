@@ -166,10 +166,13 @@ func (s *shelf) answerIn(ctx context.Context, q *query, videos []ranked, o Optio
 	return a
 }
 
-// distinct keeps of a video's candidates, the best first, those that overlap with no better one by a greater IoU.
-func distinct(candidates []Candidate, iou float64) []Candidate {
+// distinct keeps of a video's candidates, the best first, up to limit that overlap with no better one by a greater IoU.
+func distinct(candidates []Candidate, iou float64, limit int) []Candidate {
 	kept := candidates[:0]
 	for _, c := range candidates {
+		if len(kept) == limit {
+			break
+		}
 		if !slices.ContainsFunc(kept, func(k Candidate) bool { return k.Span(1).IoU(c.Span(1)) > iou }) {
 			kept = append(kept, c)
 		}
