@@ -71,11 +71,12 @@ func PrepareMoments(ctx context.Context, config Config, setting Setting) (Job, *
 	if splits[0].spoken() {
 		built.Subtitle = words.WordDim()
 	}
+	window := splits[0].Window()
+	built.Longest = float64(window.Max-1) / config.Data.Rate
 	model, err := locate.New(setting.Engine, built, config.Seed)
 	if err != nil {
 		return fail(err)
 	}
-	window := splits[0].Window()
 	job := Job{
 		Config: config, Model: model, Weights: model.Weights, Backend: setting.Engine.Name(),
 		Data: splits[0], Dir: setting.Dir, Progress: setting.Progress,

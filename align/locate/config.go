@@ -53,6 +53,10 @@ type Config struct {
 
 	// Alpha is α of exp(α·φ), by which an index weighs the moments of a video.
 	Alpha float64 `json:"alpha" yaml:"alpha"`
+
+	// Longest is the length in seconds of the longest moment that the model was trained on: a search looks for none that is
+	// longer. 0 where nobody said.
+	Longest float64 `json:"longest,omitempty" yaml:"longest,omitempty"`
 }
 
 // Base returns what the three papers share, as ReLoCLNet is published. Widths of features are left open.
@@ -124,6 +128,7 @@ func (c Config) Check() error {
 	require(c.Margin >= 0, "margin is %v", c.Margin)
 	require(c.HardPool > 0, "hard_pool is %d", c.HardPool)
 	require(c.Alpha > 0, "alpha is %v", c.Alpha)
+	require(c.Longest >= 0, "longest is %v: seconds", c.Longest)
 	if wrong != nil {
 		return errors.New(strings.Join(wrong, "; "))
 	}
