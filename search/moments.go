@@ -51,7 +51,8 @@ func limited(verb string, query sightline.Query) (int, error) {
 
 // Moments returns the best moments for the query, any number a video, the best first. It needs no model of moments: in each of
 // the videos that the index puts first, the similarities of the sentence with every stored row say which stretches stand
-// out (moment.Propose).
+// out (moment.Propose). A moment scores as the mean of its rows. Proposals rank by less inside their video, for they make
+// allowance for chance; but across videos that buries short moments of high similarity under long ones of none.
 func (s *Searcher) Moments(ctx context.Context, query MomentQuery) ([]Moment, error) {
 	limit, err := limited("moments", query.Query)
 	if err != nil {
@@ -105,9 +106,21 @@ func (s *Searcher) propose(ctx context.Context, query align.Encoded, id string, 
 	}
 	curve, moments := curveOf(scores, rows.Spans), make([]Moment, len(proposals))
 	for i, p := range proposals {
-		moments[i] = Moment{Hit: sightline.Hit{Video: video, Span: p.Span, Score: p.Score}, Contrast: p.Contrast, Curve: curve}
+		hit := sightline.Hit{Video: video, Span: p.Span, Score: meanWithin(curve, p.Span)}
+		moments[i] = Moment{Hit: hit, Contrast: p.Contrast, Curve: curve}
 	}
 	return moments, nil
+}
+
+// meanWithin returns the mean score of the rows that a span is made of.
+func meanWithin(curve []sightline.Moment, span sightline.Span) float64 {
+	sum, rows := 0.0, 0.0
+	for _, row := range curve {
+		if row.Start >= span.Start && row.End <= span.End {
+			sum, rows = sum+row.Score, rows+1
+		}
+	}
+	return sum / max(1, rows)
 }
 
 // curveOf puts scores beside what they are of.
