@@ -54,8 +54,8 @@ type Config struct {
 	// Alpha is α of exp(α·φ), by which an index weighs the moments of a video.
 	Alpha float64 `json:"alpha" yaml:"alpha"`
 
-	// Longest bounds the moments that are looked for, in seconds; 0 for as long as the longest it was trained on.
-	Longest float64 `json:"longest" yaml:"longest"`
+	// Longest bounds the moments that are looked for, in seconds; 0 for as long as the longest that it is trained on.
+	Longest float64 `json:"longest,omitempty" yaml:"longest,omitempty"`
 }
 
 // Base returns what the three papers share, as ReLoCLNet is published. Widths of features are left open.

@@ -37,6 +37,8 @@ func TestMain(m *testing.M) {
 //	                              KIND is float16, or nan or zero for a first row of such
 //	longcaption FILE WORDS        writes a caption of so many words for the video x
 //	await FILE                    waits until FILE is there
+//	films FOLDER N                renders the first N test films of the world's domain A as videos with subtitles
+//	momentmodel FOLDER RATE [ENCODER]  writes a moment model with fresh weights, of the built-in encoder or as if of another
 //	hub REPOSITORY FOLDER         starts a Hugging Face Hub on loopback that offers a model
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -56,6 +58,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "json": jsonAt, "matrix": matrix, "longcaption": longCaption, "await": await, "hub": offerModel,
+			"films": films, "momentmodel": writeMomentModel,
 		},
 	})
 }

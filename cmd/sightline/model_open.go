@@ -219,5 +219,5 @@ func (o *opener) model(name string) (model, error) {
 
 // wrongKind says that a model does something else than what was asked for.
 func wrongKind(name, kind string) error {
-	return usage(fmt.Sprintf("use model %q", name), "name a model that compares videos with sentences; sightline caption takes those of captions", "it is a model of %s", kind)
+	return usage(fmt.Sprintf("use model %q", name), "name a model that compares videos with sentences; sightline caption takes those of captions, sightline moments those of moments", "it is a model of %s", kind)
 }
