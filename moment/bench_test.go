@@ -20,6 +20,7 @@ import (
 	"sightline/align/locate"
 	"sightline/index"
 	"sightline/index/scan"
+	"sightline/internal/parallel"
 )
 
 // TVR's validation split and the width of its models.
@@ -165,7 +166,7 @@ func readSum(b *testing.B, c *Corpus) {
 	defer s.close()
 	var next atomic.Int64
 	var sum atomic.Uint64
-	parallel(runtime.GOMAXPROCS(0), func() {
+	parallel.Run(runtime.GOMAXPROCS(0), func() {
 		for {
 			from := int(next.Add(stretch)) - stretch
 			if from >= len(s.videos) {

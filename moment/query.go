@@ -95,17 +95,16 @@ func (v video) modalities() int {
 }
 
 // curve returns Σ_m Gate_m·⟨H_m,l, Locate_m⟩ for every clip of a video, [L].
-func (q *query) curve(to []float32, s index.Segment, v video) []float32 {
-	to = to[:0]
-	gate := q.gates(v)
-	for l := range v.clips {
+func (q *query) curve(s index.Segment, v video) []float32 {
+	curve, gate := make([]float32, v.clips), q.gates(v)
+	for l := range curve {
 		var sum float64
 		for m := range v.modalities() {
 			sum += gate[m] * float64(s.Product(v.rows(m)+l, q.locate[m]))
 		}
-		to = append(to, float32(sum))
+		curve[l] = float32(sum)
 	}
-	return to
+	return curve
 }
 
 // fusedCosine returns cos(Σ_m Gate_m·H_m,l, Retrieve).
