@@ -35,8 +35,9 @@ func (c *Corpus) SearchAll(ctx context.Context, queries []locate.Query, o Option
 		return fmt.Errorf("search the corpus: %w", err)
 	}
 	defer shelf.close()
-	for from := 0; from < len(queries); from += tile {
-		answers, err := shelf.answer(ctx, queries[from:min(from+tile, len(queries))], from, o)
+	together := shelf.tile()
+	for from := 0; from < len(queries); from += together {
+		answers, err := shelf.answer(ctx, queries[from:min(from+together, len(queries))], from, o)
 		if err != nil {
 			return err
 		}
@@ -95,7 +96,7 @@ func (s *shelf) prepare(queries []locate.Query, from int) ([]*query, error) {
 	return prepared, nil
 }
 
-// answer answers up to tile queries, the first of which is number from.
+// answer answers the queries of a tile, the first of which is number from.
 func (s *shelf) answer(ctx context.Context, queries []locate.Query, from int, o Options) ([]Answer, error) {
 	answers := make([]Answer, len(queries))
 	if len(s.videos) == 0 {

@@ -20,8 +20,11 @@ import (
 // k. The second computes φ of what is left in float32, the most promising first, from the few clips whose upper end
 // reaches both the video's lower end and that of the k-th video.
 
-// tile is how many queries go over a video's clips together, so that they are read from memory once.
-const tile = 128
+// tile is how many queries go over a video's clips together, so that they are read from memory once; less where a video
+// has so many clips that their products would be more than tileProducts.
+const tile, tileProducts = 128, 1 << 20
+
+func (s *shelf) tile() int { return max(1, min(tile, tileProducts/max(1, s.longest))) }
 
 // sweep is the first stage for up to tile queries.
 type sweep struct {
@@ -30,9 +33,8 @@ type sweep struct {
 	queries []*query
 	codes   [locate.Modalities][]int16 // of the queries, one behind the other
 	width   int
-	centres [][][locate.Modalities]centre // [segments][queries]
+	mixes   [][]mixes // [segments][queries]
 	sought  []sought
-	longest int // clips of a video
 }
 
 // sought is what the workers know of a query together.
@@ -62,16 +64,11 @@ func newSweep(s *shelf, k int, queries []*query) *sweep {
 		w.sought[i].floor.Reset()
 	}
 	for _, segment := range s.segments {
-		centres := make([][locate.Modalities]centre, len(queries))
+		all := make([]mixes, len(queries))
 		for i, q := range queries {
-			for m := range locate.Modalities {
-				centres[i][m].offset, centres[i][m].length = segment.Centre(q.retrieve[m])
-			}
+			all[i] = q.mixes(segment)
 		}
-		w.centres = append(w.centres, centres)
-	}
-	for _, v := range s.videos {
-		w.longest = max(w.longest, v.clips)
+		w.mixes = append(w.mixes, all)
 	}
 	return w
 }
@@ -135,7 +132,7 @@ func (r *sweeper) scan(number int) {
 		}
 		var lows, highs [locate.Modalities]float64
 		for n := range q.sides(v) {
-			mix := q.mix(segment, r.centres[v.segment][i], v, n, dots)
+			mix := r.mixes[v.segment][i].of(q, segment, v, n, dots)
 			low, high := r.kernel.Cosines(r.upper[n][:v.clips], &mix)
 			lows[n], highs[n] = float64(low), float64(high)
 		}
