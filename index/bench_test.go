@@ -15,6 +15,7 @@ import (
 
 	"sightline"
 	"sightline/index/scan"
+	"sightline/internal/parallel"
 )
 
 // benchRows is how many rows BenchmarkScan searches; SIGHTLINE_BENCH_ROWS changes it.
@@ -99,7 +100,7 @@ func readSum(parts []*part) uint64 {
 	tasks := s.tasks()
 	var next atomic.Int64
 	var total atomic.Uint64
-	parallel(runtime.GOMAXPROCS(0), func() {
+	parallel.Run(runtime.GOMAXPROCS(0), func() {
 		for i := int(next.Add(1)) - 1; i < len(tasks); i = int(next.Add(1)) - 1 {
 			t := tasks[i]
 			total.Add(scan.Best().Sum(t.in.codes[t.from*t.in.width : t.to*t.in.width]))

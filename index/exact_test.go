@@ -285,7 +285,7 @@ func TestFewCandidates(t *testing.T) {
 		}
 		reach := 0
 		for _, c := range s.queries[0].candidates {
-			if c.upper >= s.queries[0].threshold() {
+			if c.upper >= s.queries[0].floor.Value() {
 				reach++
 			}
 		}

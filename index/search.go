@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -12,6 +11,7 @@ import (
 
 	"sightline/index/scan"
 	"sightline/internal/best"
+	"sightline/internal/parallel"
 )
 
 const (
@@ -93,21 +93,11 @@ type sweep struct {
 // sought is the state of one query that all workers share.
 type sought struct {
 	probe
-	floor atomic.Uint64 // float64 bits: at least k rows are known to score this much or more
+	floor best.Floor // at least k rows are known to score this much or more
 
 	mu         sync.Mutex
 	lowers     *best.Best[float64] // the k highest lower ends of all workers
 	candidates []candidate
-}
-
-func (s *sought) threshold() float64 { return math.Float64frombits(s.floor.Load()) }
-
-func (s *sought) raise(floor float64) {
-	for old := s.floor.Load(); floor > math.Float64frombits(old); old = s.floor.Load() {
-		if s.floor.CompareAndSwap(old, math.Float64bits(floor)) {
-			return
-		}
-	}
 }
 
 // search returns the best k rows for each query. The queries must be valid for the parts.
@@ -119,7 +109,7 @@ func newSweep(parts []*part, queries [][]float32, k int, filter Filter) *sweep {
 	s := &sweep{k: k, targets: targets(parts, filter), kernel: scan.Best(), workers: runtime.GOMAXPROCS(0)}
 	for _, q := range queries {
 		one := &sought{probe: newProbe(q), lowers: best.New(k, cmp.Compare[float64])}
-		one.floor.Store(math.Float64bits(math.Inf(-1)))
+		one.floor.Reset()
 		s.queries = append(s.queries, one)
 	}
 	return s
@@ -165,7 +155,7 @@ func (s *sweep) tasks() []task {
 func (s *sweep) scan(ctx context.Context) error {
 	tasks := s.tasks()
 	var next atomic.Int64
-	parallel(min(s.workers, len(tasks)), func() {
+	parallel.Run(min(s.workers, len(tasks)), func() {
 		w := newWorker(s)
 		for ctx.Err() == nil {
 			i := int(next.Add(1)) - 1
@@ -177,18 +167,6 @@ func (s *sweep) scan(ctx context.Context) error {
 		w.deliver()
 	})
 	return ctx.Err()
-}
-
-// parallel runs n copies of f at the same time and waits for them.
-func parallel(n int, f func()) {
-	var group sync.WaitGroup
-	for range n - 1 {
-		group.Go(f)
-	}
-	if n > 0 {
-		f()
-	}
-	group.Wait()
 }
 
 // worker scans tasks, one at a time.
@@ -228,7 +206,7 @@ func (w *worker) scan(t task, from, to, i int) {
 	in, q, offset := t.in, w.queries[i], t.offsets[i]
 	dots, scale, radius := w.dots[:to-from], in.scale[from:to], in.radius[from:to]
 	w.kernel.Dots(dots, in.codes[from*in.width:to*in.width], q.codes)
-	floor := q.threshold()
+	floor := q.floor.Value()
 	w.hits = w.kernel.Reach(w.hits[:0], dots, scale, radius, q.coarse(offset, floor))
 	for _, hit := range w.hits {
 		lower, upper := q.bounds(offset, dots[hit], scale[hit], radius[hit])
@@ -241,7 +219,7 @@ func (w *worker) scan(t task, from, to, i int) {
 			floor = max(floor, w.lowers[i].Worst())
 		}
 	}
-	q.raise(floor)
+	q.floor.Raise(floor)
 }
 
 // deliver hands over what the worker found.
@@ -253,7 +231,7 @@ func (w *worker) deliver() {
 			q.lowers.Offer(lower)
 		}
 		if q.lowers.Full() {
-			q.raise(q.lowers.Worst())
+			q.floor.Raise(q.lowers.Worst())
 		}
 		q.mu.Unlock()
 	}
@@ -261,7 +239,7 @@ func (w *worker) deliver() {
 
 // score computes the true scores of the candidates, the most promising first, until the rest cannot reach the best k.
 func (s *sweep) score(ctx context.Context, q *sought) ([]Scored, error) {
-	floor := q.threshold()
+	floor := q.floor.Value()
 	open := slices.DeleteFunc(q.candidates, func(c candidate) bool { return c.upper < floor })
 	slices.SortFunc(open, func(a, b candidate) int { return cmp.Compare(b.upper, a.upper) })
 	found := best.New(s.k, func(a, b Scored) int {
@@ -275,7 +253,7 @@ func (s *sweep) score(ctx context.Context, q *sought) ([]Scored, error) {
 		batch := open[:min(len(open), len(scores))]
 		open = open[len(batch):]
 		var next atomic.Int64
-		parallel((len(batch)+scoreBatch-1)/scoreBatch, func() {
+		parallel.Run((len(batch)+scoreBatch-1)/scoreBatch, func() {
 			from, scratch := int(next.Add(scoreBatch))-scoreBatch, make([]float32, len(q.codes))
 			for i := from; i < min(from+scoreBatch, len(batch)); i++ {
 				scores[i] = batch[i].in.score(s.kernel, batch[i].row, &q.probe, scratch)

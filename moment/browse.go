@@ -14,7 +14,6 @@ type browser struct {
 	Options
 	ranking *Ranking // numbers its videos by their rank
 
-	curve        []float32   // of the video at hand [L]
 	starts, ends []float64   // logits of the video at hand [L]
 	start, end   []float32   // probabilities inside one window
 	here         []Candidate // of the video at hand, where near-duplicates are dropped
@@ -34,21 +33,13 @@ type window struct {
 	size float64
 }
 
-// video looks into one video. The match gets its curve where that is wanted.
-func (b *browser) video(rank int, r ranked, match *Match) {
-	if !b.Curves && b.ranking.outranked(b.weight(r.phi)) { // probabilities are at most 1
+// video looks into one video, of which it is given the curve.
+func (b *browser) video(rank int, r ranked, curve []float32) {
+	if b.ranking.outranked(b.weight(r.phi)) { // probabilities are at most 1
 		return
 	}
 	v := b.videos[r.video]
 	segment := b.segments[v.segment]
-	curve := b.query.curve(b.curve, segment, v)
-	b.curve = curve
-	if b.Curves {
-		match.Curve = slices.Clone(curve)
-		for l := range curve {
-			match.Spans = append(match.Spans, segment.Row(v.visual+l).Span)
-		}
-	}
 	bounds, some := b.bounds(segment.Row(v.visual).Span.Length())
 	if !some {
 		return

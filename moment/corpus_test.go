@@ -319,10 +319,10 @@ func TestFewCandidates(t *testing.T) {
 		prepared, err := s.prepare([]locate.Query{ask(rng, dim, fused, nil)}, 0)
 		must(t, err)
 		sweep := newSweep(s, 25, prepared)
-		must(t, sweep.run(t.Context(), 1))
+		must(t, sweep.run(t.Context()))
 		left, marks := 0, 0
 		for _, c := range sweep.sought[0].candidates {
-			if c.upper >= sweep.sought[0].threshold() {
+			if c.upper >= sweep.sought[0].floor.Value() {
 				left++
 				marks += len(c.marks)
 			}

@@ -95,17 +95,16 @@ func (v video) modalities() int {
 }
 
 // curve returns Σ_m Gate_m·⟨H_m,l, Locate_m⟩ for every clip of a video, [L].
-func (q *query) curve(to []float32, s index.Segment, v video) []float32 {
-	to = to[:0]
-	gate := q.gates(v)
-	for l := range v.clips {
+func (q *query) curve(s index.Segment, v video) []float32 {
+	curve, gate := make([]float32, v.clips), q.gates(v)
+	for l := range curve {
 		var sum float64
 		for m := range v.modalities() {
 			sum += gate[m] * float64(s.Product(v.rows(m)+l, q.locate[m]))
 		}
-		to = append(to, float32(sum))
+		curve[l] = float32(sum)
 	}
-	return to
+	return curve
 }
 
 // fusedCosine returns cos(Σ_m Gate_m·H_m,l, Retrieve).
@@ -188,44 +187,71 @@ func (q *query) phiWithin(s index.Segment, v video, from, to int) float64 {
 // this size.
 const near = 0x1p-20
 
-// mix returns what bounds side number n of the cosines that φ is made of, from the dot products of the video's codes.
-func (q *query) mix(s index.Segment, centre [locate.Modalities]centre, v video, n int, dots [locate.Modalities][]int32) scan.Mix {
-	var mix scan.Mix
-	gate := q.gates(v)
-	var offset, size, margin float64
-	first, last := n, n
-	if q.fused {
-		last = v.modalities() - 1
+// centre is what a query's product with all rows of a segment has in common, and the length of what these share.
+type centre struct{ offset, length float64 }
+
+// mixes are what bounds the cosines that φ is made of, but for the rows of a video: one for each side, without and with
+// subtitles.
+type mixes [2][locate.Modalities]scan.Mix
+
+func (q *query) mixes(s index.Segment) (all mixes) {
+	var centres [locate.Modalities]centre
+	for m := range centres {
+		centres[m].offset, centres[m].length = s.Centre(q.retrieve[m])
 	}
-	for m := first; m <= last; m++ {
-		g, b := 1.0, q.bound[m]
-		if q.fused {
-			g = gate[m]
+	for spoken, v := range []video{{spoken: -1}, {}} {
+		for n := range q.sides(v) {
+			all[spoken][n] = q.mix(centres, v, n)
 		}
-		from, to := v.rows(m), v.rows(m)+v.clips
-		side := scan.Side{
-			Dots: dots[m][:v.clips], Scale: s.Scale(from, to), Radius: s.Radius(from, to), Square: s.Note(squareNote, from, to),
+	}
+	return all
+}
+
+func (q *query) mix(centres [locate.Modalities]centre, v video, n int) (mix scan.Mix) {
+	gate := q.gates(v)
+	side := func(m int, g float64) scan.Side {
+		b := q.bound[m]
+		return scan.Side{
 			Step:  float32(g * b.Step),
 			Slack: above(g * (b.Slack + near*b.Longest) * (1 + near)),
 			Norm:  above(g * b.Norm * (1 + near)), Weight: float32(g * g),
 		}
-		offset += g * centre[m].offset
-		size += g * math.Abs(centre[m].offset)
-		margin += g * b.Rounding * centre[m].length
-		if m == first {
-			mix.First = side
-		} else {
-			mix.Second = side
-			mix.Cross = s.Note(crossNote, v.visual, v.visual+v.clips)
-			mix.CrossWeight = float32(2 * gate[locate.Visual] * gate[locate.Subtitle])
-		}
 	}
-	mix.Offset, mix.Margin = float32(offset), above((margin+near*size)*(1+near))
+	var offset, margin float64
+	add := func(m int, g float64) {
+		offset += g * centres[m].offset
+		margin += g * (q.bound[m].Rounding*centres[m].length + near*math.Abs(centres[m].offset))
+	}
+	if q.fused {
+		mix.First = side(locate.Visual, gate[locate.Visual])
+		add(locate.Visual, gate[locate.Visual])
+		if v.spoken >= 0 {
+			mix.Second = side(locate.Subtitle, gate[locate.Subtitle])
+			mix.CrossWeight = float32(2 * gate[locate.Visual] * gate[locate.Subtitle])
+			add(locate.Subtitle, gate[locate.Subtitle])
+		}
+	} else {
+		mix.First = side(n, 1)
+		add(n, 1)
+	}
+	mix.Offset, mix.Margin = float32(offset), above(margin*(1+near))
 	return mix
 }
 
-// centre is what a query's product with all rows of a segment has in common, and the length of what these share.
-type centre struct{ offset, length float64 }
+// of returns the mix for side n of a video, whose codes have these dot products with the query's.
+func (all *mixes) of(q *query, s index.Segment, v video, n int, dots [locate.Modalities][]int32) scan.Mix {
+	place := func(side *scan.Side, m int) {
+		from, to := v.rows(m), v.rows(m)+v.clips
+		side.Dots, side.Scale, side.Radius, side.Square = dots[m], s.Scale(from, to), s.Radius(from, to), s.Note(squareNote, from, to)
+	}
+	mix := all[v.modalities()-1][n]
+	place(&mix.First, n)
+	if q.fused && v.spoken >= 0 {
+		place(&mix.Second, locate.Subtitle)
+		mix.Cross = s.Note(crossNote, v.visual, v.visual+v.clips)
+	}
+	return mix
+}
 
 // above returns a float32 that is not less than v.
 func above(v float64) float32 { return math.Nextafter32(float32(v), math.MaxFloat32) }

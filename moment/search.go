@@ -1,6 +1,7 @@
 package moment
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -9,7 +10,7 @@ import (
 
 	"sightline"
 	"sightline/align/locate"
-	"sightline/internal/best"
+	"sightline/internal/parallel"
 )
 
 // Search returns the videos of highest φ and the best moments in them (VCMR).
@@ -22,9 +23,9 @@ func (c *Corpus) Search(ctx context.Context, q locate.Query, o Options) (Answer,
 	return answer, err
 }
 
-// SearchAll is Search for many queries, whose answers it hands to each in their order. Clips are read from memory once for
-// some dozens of queries, so a query costs a fraction of a single search. Where each fails, the search ends with its error.
-func (c *Corpus) SearchAll(ctx context.Context, queries []locate.Query, o Options, each func(i int, a Answer) error) error {
+// SearchAll is Search for many queries, whose answers it hands to yield in their order. Clips are read from memory once for
+// some dozens of queries, so a query costs a fraction of a single search. Where yield fails, the search ends with its error.
+func (c *Corpus) SearchAll(ctx context.Context, queries []locate.Query, o Options, yield func(i int, a Answer) error) error {
 	o, err := o.filled()
 	if err != nil {
 		return err
@@ -34,13 +35,14 @@ func (c *Corpus) SearchAll(ctx context.Context, queries []locate.Query, o Option
 		return fmt.Errorf("search the corpus: %w", err)
 	}
 	defer shelf.close()
-	for from := 0; from < len(queries); from += tile {
-		answers, err := shelf.answer(ctx, queries[from:min(from+tile, len(queries))], from, o)
+	together := shelf.tile()
+	for from := 0; from < len(queries); from += together {
+		answers, err := shelf.answer(ctx, queries[from:min(from+together, len(queries))], from, o)
 		if err != nil {
 			return err
 		}
 		for i, a := range answers {
-			if err := each(from+i, a); err != nil {
+			if err := yield(from+i, a); err != nil {
 				return err
 			}
 		}
@@ -71,8 +73,8 @@ func (c *Corpus) Within(ctx context.Context, videoID string, q locate.Query, o O
 		return nil, err
 	}
 	v := shelf.videos[number]
-	phi := prepared[0].phiWithin(shelf.segments[v.segment], v, 0, v.clips)
-	found := shelf.answerIn(ctx, prepared[0], []ranked{{number, phi}}, o, 1)
+	videos := []ranked{{number, prepared[0].phiWithin(shelf.segments[v.segment], v, 0, v.clips)}}
+	found := shelf.answerIn(prepared[0], videos, shelf.curves(ctx, prepared, [][]ranked{videos})[0], o)
 	return found.Moments, ctx.Err()
 }
 
@@ -94,7 +96,7 @@ func (s *shelf) prepare(queries []locate.Query, from int) ([]*query, error) {
 	return prepared, nil
 }
 
-// answer answers up to tile queries, the first of which is number from.
+// answer answers the queries of a tile, the first of which is number from.
 func (s *shelf) answer(ctx context.Context, queries []locate.Query, from int, o Options) ([]Answer, error) {
 	answers := make([]Answer, len(queries))
 	if len(s.videos) == 0 {
@@ -104,64 +106,82 @@ func (s *shelf) answer(ctx context.Context, queries []locate.Query, from int, o 
 	if err != nil {
 		return nil, err
 	}
-	workers := runtime.GOMAXPROCS(0)
 	w := newSweep(s, min(o.Videos, len(s.videos)), prepared)
-	if err := w.run(ctx, workers); err != nil {
+	if err := w.run(ctx); err != nil {
 		return nil, err
 	}
-	var next atomic.Int64
-	atOnce := min(workers, len(queries))
-	parallel(atOnce, func() {
-		for ctx.Err() == nil {
-			i := int(next.Add(1)) - 1
-			if i >= len(queries) {
-				return
-			}
-			answers[i] = s.answerIn(ctx, prepared[i], w.finish(i), o, (workers+atOnce-1)/atOnce)
-		}
-	})
+	videos := make([][]ranked, len(queries))
+	each(ctx, len(queries), func(i int) { videos[i] = w.finish(i) })
+	curves := s.curves(ctx, prepared, videos)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	each(ctx, len(queries), func(i int) { answers[i] = s.answerIn(prepared[i], videos[i], curves[i], o) })
 	return answers, ctx.Err()
 }
 
-// answerIn looks for the moments of a query in videos, the best of them first, with so many workers.
-func (s *shelf) answerIn(ctx context.Context, q *query, videos []ranked, o Options, workers int) Answer {
-	a := Answer{Videos: make([]*Match, len(videos))}
+// each calls f for 0 … n−1, on all cores, until the context ends.
+func each(ctx context.Context, n int, f func(i int)) {
+	var next atomic.Int64
+	parallel.Run(min(n, runtime.GOMAXPROCS(0)), func() {
+		for i := int(next.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+			f(i)
+		}
+	})
+}
+
+// curves returns the curves of every query with its videos. It goes by videos: many of them are among the best of several
+// queries, and their rows are read from memory once for these.
+func (s *shelf) curves(ctx context.Context, queries []*query, videos [][]ranked) [][][]float32 {
+	type pair struct{ video, query, rank int }
+	var pairs []pair
+	curves := make([][][]float32, len(queries))
+	for i, list := range videos {
+		curves[i] = make([][]float32, len(list))
+		for rank, r := range list {
+			pairs = append(pairs, pair{r.video, i, rank})
+		}
+	}
+	slices.SortFunc(pairs, func(a, b pair) int { return cmp.Or(cmp.Compare(a.video, b.video), cmp.Compare(a.query, b.query)) })
+	each(ctx, len(pairs), func(k int) {
+		p := pairs[k]
+		v := s.videos[p.video]
+		curves[p.query][p.rank] = queries[p.query].curve(s.segments[v.segment], v)
+	})
+	return curves
+}
+
+// answerIn looks for the moments of a query in videos, the best of them first, whose curves are given.
+func (s *shelf) answerIn(q *query, videos []ranked, curves [][]float32, o Options) Answer {
+	matches, a := make([]Match, len(videos)), Answer{Videos: make([]*Match, len(videos))}
+	b := newBrowser(s, q, o)
 	for i, r := range videos {
 		v := s.videos[r.video]
 		gate := q.gates(v)
-		a.Videos[i] = &Match{VideoID: v.id, Phi: r.phi}
+		matches[i] = Match{VideoID: v.id, Phi: r.phi}
 		for m := range locate.Modalities {
-			a.Videos[i].Gate[m] = float32(gate[m])
+			matches[i].Gate[m] = float32(gate[m])
 		}
-	}
-	var next atomic.Int64
-	lists := make(chan []Candidate, workers)
-	parallel(workers, func() {
-		b := newBrowser(s, q, o)
-		for ctx.Err() == nil {
-			i := int(next.Add(1)) - 1
-			if i >= len(videos) {
-				break
+		if o.Curves {
+			matches[i].Curve = curves[i]
+			for l := range v.clips {
+				matches[i].Spans = append(matches[i].Spans, s.segments[v.segment].Row(v.visual+l).Span)
 			}
-			b.video(i, videos[i], a.Videos[i])
 		}
-		lists <- b.ranking.found.Items()
-	})
-	found := best.New(o.Moments, worseFirst)
-	for range workers {
-		for _, c := range <-lists {
-			found.Offer(c)
-		}
+		a.Videos[i] = &matches[i]
+		b.video(i, r, curves[i])
 	}
-	for _, c := range found.Sorted() {
+	found := b.ranking.Best()
+	a.Moments = make([]Moment, len(found))
+	for i, c := range found {
 		v := s.videos[videos[c.Video].video]
 		segment := s.segments[v.segment]
-		a.Moments = append(a.Moments, Moment{
+		a.Moments[i] = Moment{
 			Match: a.Videos[c.Video], First: c.Start, Until: c.End,
 			Moment: sightline.Moment{Score: float64(c.Score), Span: sightline.Span{
 				Start: segment.Row(v.visual + c.Start).Span.Start, End: segment.Row(v.visual + c.End).Span.Start,
 			}},
-		})
+		}
 	}
 	return a
 }

@@ -3,7 +3,7 @@ package moment
 import (
 	"cmp"
 	"context"
-	"math"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -11,6 +11,7 @@ import (
 	"sightline/align/locate"
 	"sightline/index/scan"
 	"sightline/internal/best"
+	"sightline/internal/parallel"
 )
 
 // The search for the videos of highest φ has two stages, as that of package index. The first bounds φ of every video from
@@ -19,8 +20,11 @@ import (
 // k. The second computes φ of what is left in float32, the most promising first, from the few clips whose upper end
 // reaches both the video's lower end and that of the k-th video.
 
-// tile is how many queries go over a video's clips together, so that they are read from memory once.
-const tile = 64
+// tile is how many queries go over a video's clips together, so that they are read from memory once; less where a video
+// has so many clips that their products would be more than tileProducts.
+const tile, tileProducts = 128, 1 << 20
+
+func (s *shelf) tile() int { return max(1, min(tile, tileProducts/max(1, s.longest))) }
 
 // sweep is the first stage for up to tile queries.
 type sweep struct {
@@ -29,14 +33,13 @@ type sweep struct {
 	queries []*query
 	codes   [locate.Modalities][]int16 // of the queries, one behind the other
 	width   int
-	centres [][][locate.Modalities]centre // [segments][queries]
+	mixes   [][]mixes // [segments][queries]
 	sought  []sought
-	longest int // clips of a video
 }
 
 // sought is what the workers know of a query together.
 type sought struct {
-	floor atomic.Uint64 // float64 bits: at least k videos are known to have this φ or more
+	floor best.Floor // at least k videos are known to have this φ or more
 
 	mu         sync.Mutex
 	lowers     *best.Best[float64] // the k highest lower ends of all workers
@@ -50,16 +53,6 @@ type candidate struct {
 	marks []mark // the clips that matter
 }
 
-func (s *sought) threshold() float64 { return math.Float64frombits(s.floor.Load()) }
-
-func (s *sought) raise(floor float64) {
-	for old := s.floor.Load(); floor > math.Float64frombits(old); old = s.floor.Load() {
-		if s.floor.CompareAndSwap(old, math.Float64bits(floor)) {
-			return
-		}
-	}
-}
-
 func newSweep(s *shelf, k int, queries []*query) *sweep {
 	w := &sweep{shelf: s, k: k, queries: queries, sought: make([]sought, len(queries))}
 	for i, q := range queries {
@@ -68,19 +61,14 @@ func newSweep(s *shelf, k int, queries []*query) *sweep {
 			w.width = len(q.retrieve[m].Codes())
 		}
 		w.sought[i].lowers = best.New(k, cmp.Compare[float64])
-		w.sought[i].floor.Store(math.Float64bits(math.Inf(-1)))
+		w.sought[i].floor.Reset()
 	}
 	for _, segment := range s.segments {
-		centres := make([][locate.Modalities]centre, len(queries))
+		all := make([]mixes, len(queries))
 		for i, q := range queries {
-			for m := range locate.Modalities {
-				centres[i][m].offset, centres[i][m].length = segment.Centre(q.retrieve[m])
-			}
+			all[i] = q.mixes(segment)
 		}
-		w.centres = append(w.centres, centres)
-	}
-	for _, v := range s.videos {
-		w.longest = max(w.longest, v.clips)
+		w.mixes = append(w.mixes, all)
 	}
 	return w
 }
@@ -88,10 +76,10 @@ func newSweep(s *shelf, k int, queries []*query) *sweep {
 // stretch is how many videos a worker takes at a time.
 const stretch = 16
 
-// run scans all videos with as many workers.
-func (w *sweep) run(ctx context.Context, workers int) error {
+// run scans all videos, on all cores.
+func (w *sweep) run(ctx context.Context) error {
 	var next atomic.Int64
-	parallel(min(workers, len(w.videos)/stretch+1), func() {
+	parallel.Run(min(runtime.GOMAXPROCS(0), len(w.videos)/stretch+1), func() {
 		worker := w.newWorker()
 		for ctx.Err() == nil {
 			from := int(next.Add(stretch)) - stretch
@@ -105,16 +93,6 @@ func (w *sweep) run(ctx context.Context, workers int) error {
 		worker.deliver()
 	})
 	return ctx.Err()
-}
-
-// parallel runs n copies of f at the same time and waits for them.
-func parallel(n int, f func()) {
-	var group sync.WaitGroup
-	for range n - 1 {
-		group.Go(f)
-	}
-	f()
-	group.Wait()
 }
 
 // sweeper scans videos, one at a time.
@@ -154,12 +132,12 @@ func (r *sweeper) scan(number int) {
 		}
 		var lows, highs [locate.Modalities]float64
 		for n := range q.sides(v) {
-			mix := q.mix(segment, r.centres[v.segment][i], v, n, dots)
+			mix := r.mixes[v.segment][i].of(q, segment, v, n, dots)
 			low, high := r.kernel.Cosines(r.upper[n][:v.clips], &mix)
 			lows[n], highs[n] = float64(low), float64(high)
 		}
 		lower, upper := q.phi(v, lows), q.phi(v, highs)
-		floor := r.sought[i].threshold()
+		floor := r.sought[i].floor.Value()
 		if upper < floor {
 			continue
 		}
@@ -177,7 +155,7 @@ func (r *sweeper) scan(number int) {
 		}
 		r.candidates[i] = append(r.candidates[i], candidate{number, upper, r.marks[first:len(r.marks):len(r.marks)]})
 		if r.lowers[i].Offer(lower) && r.lowers[i].Full() {
-			r.sought[i].raise(r.lowers[i].Worst())
+			r.sought[i].floor.Raise(r.lowers[i].Worst())
 		}
 	}
 }
@@ -192,7 +170,7 @@ func (r *sweeper) deliver() {
 			s.lowers.Offer(lower)
 		}
 		if s.lowers.Full() {
-			s.raise(s.lowers.Worst())
+			s.floor.Raise(s.lowers.Worst())
 		}
 		s.mu.Unlock()
 	}
@@ -211,7 +189,7 @@ func compareRanked(a, b ranked) int {
 // finish is the second stage for query i: the k videos of highest φ, the best first, of equals the one added earlier.
 func (w *sweep) finish(i int) []ranked {
 	q, s := w.queries[i], &w.sought[i]
-	floor := s.threshold()
+	floor := s.floor.Value()
 	open := slices.DeleteFunc(s.candidates, func(c candidate) bool { return c.upper < floor })
 	slices.SortFunc(open, func(a, b candidate) int { return cmp.Compare(b.upper, a.upper) })
 	found := best.New(w.k, compareRanked)

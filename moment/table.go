@@ -11,6 +11,8 @@ type table struct {
 	name   []uint64 // what nameOf says of the generation
 	videos []video  // in the order in which they were added
 	number map[string]int
+
+	longest int // clips of a video
 }
 
 // video is a video's place in a segment.
@@ -49,6 +51,7 @@ func tabulate(segments []index.Segment) (*table, error) {
 				}
 				t.number[v.id] = len(t.videos)
 				t.videos = append(t.videos, v)
+				t.longest = max(t.longest, v.clips)
 			}
 			from = to
 		}

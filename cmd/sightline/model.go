@@ -159,6 +159,7 @@ type shownJSON struct {
 	Bytes      int64  `json:"bytes"`
 	Bundle     any    `json:"bundle"` // what its config.json says
 
+	name  string
 	lines [][2]string // what people are told beside it
 }
 
@@ -197,7 +198,7 @@ func (a *app) modelShowCommand() *cobra.Command {
 				return err
 			}
 			return a.print(shown, func() error {
-				for _, line := range slices.Concat([][2]string{{"folder", dir}}, shown.lines, [][2]string{
+				for _, line := range slices.Concat([][2]string{{"name", shown.name}, {"folder", dir}}, shown.lines, [][2]string{
 					{"parameters", terminal.Thousands(shown.Parameters)}, {"size", terminal.Bytes(shown.Bytes)},
 				}) {
 					a.out.Printf("%-11s %s\n", line[0], terminal.Clean(line[1]))
@@ -214,7 +215,8 @@ func showBundle(e *engine.Engine, dir string) (shownJSON, error) {
 	if err != nil {
 		return shownJSON{}, err
 	}
-	return shownJSON{Parameters: m.Weights.Count(), Bundle: b, lines: append([][2]string{{"name", b.Name}, {"head", b.Head.String()}}, spaceLines(b.Space)...)}, nil
+	lines := append([][2]string{{"head", b.Head.String()}}, spaceLines(b.Space)...)
+	return shownJSON{Parameters: m.Weights.Count(), Bundle: b, name: b.Name, lines: lines}, nil
 }
 
 // showMoments opens a model that finds moments.
@@ -223,14 +225,14 @@ func showMoments(e *engine.Engine, dir string) (shownJSON, error) {
 	if err != nil {
 		return shownJSON{}, err
 	}
-	lines := append([][2]string{{"name", b.Name}, {"method", b.Config.Method.String()}}, spaceLines(b.Space)...)
+	lines := append([][2]string{{"method", b.Config.Method.String()}}, spaceLines(b.Space)...)
 	if b.Config.Subtitle > 0 {
 		lines = append(lines, [2]string{"subtitles", b.Subtitle.String()})
 	}
 	if b.Config.Longest > 0 {
 		lines = append(lines, [2]string{"moments", fmt.Sprintf("of up to %g s", b.Config.Longest)})
 	}
-	return shownJSON{Parameters: m.Weights.Count(), Bundle: b, lines: lines}, nil
+	return shownJSON{Parameters: m.Weights.Count(), Bundle: b, name: b.Name, lines: lines}, nil
 }
 
 // spaceLines says what a model's vectors mean.
