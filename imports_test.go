@@ -69,7 +69,7 @@ var layers = map[string][]string{
 var above = []string{"cmd", "bench", "scripts"}
 
 // tensors are the packages that may name the tensor library: models are written there and nowhere else.
-var tensors = []string{"engine", "encoder", "align", "moment", "caption", "train"}
+var tensors = []string{"engine", "encoder", "align", "caption", "train"}
 
 const module, tensorLibrary = "sightline", "github.com/gomlx/"
 
