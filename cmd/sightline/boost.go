@@ -71,9 +71,9 @@ and after, with intervals and paired tests: some features gain, some lose.
 
 Rows are .npy arrays [texts, width] and [videos, width], float16 to float64, and are normalised.
 EMCL's bases are fitted once and frozen, on features of training data where --train-text and
---train-video name them, else on the videos of the gallery: a row that an index could serve. What looks at all
-test queries at once (EMCL as published, dual and inverted softmax) stands in rows marked
-transductive; so does QB-Norm, whose bank of queries is --train-text.`,
+--train-video name them, else on the videos of the gallery: a row that an index could serve. What
+looks at all test queries at once (EMCL as published, dual and inverted softmax) stands in rows
+marked transductive; so does QB-Norm, whose bank of queries is --train-text.`,
 		Example: `  sightline boost --text t.npy --video v.npy
   sightline boost --text t.npy --video v.npy --captions-per-video 20 --json
   sightline boost --text t.npy --video v.npy --train-text tt.npy --train-video tv.npy --out boosted/`,
