@@ -86,7 +86,15 @@ func (s *Searcher) Moments(ctx context.Context, query MomentQuery) ([]Moment, er
 	return moments[:min(limit, len(moments))], nil
 }
 
-// propose returns the best moments of one video.
+// What is asked of a video without a moment model: stretches of at most a minute, because in hours of video some stretch of
+// many minutes always differs by a little from the rest and would swallow the short ones in it; and as many of them as leave
+// those of the highest similarity among them.
+const (
+	longestProposal = 60 // seconds
+	proposed        = 50
+)
+
+// propose returns moments of one video, at least limit if there are as many.
 func (s *Searcher) propose(ctx context.Context, query align.Encoded, id string, limit int) ([]Moment, error) {
 	video, err := s.Archive.Video(ctx, id)
 	if err != nil {
@@ -100,7 +108,7 @@ func (s *Searcher) propose(ctx context.Context, query align.Encoded, id string, 
 	if err != nil {
 		return nil, err
 	}
-	proposals, err := moment.Propose(scores, rows.Spans, moment.Bounds{}, limit)
+	proposals, err := moment.Propose(scores, rows.Spans, moment.Bounds{Longest: longestProposal}, max(limit, proposed))
 	if err != nil {
 		return nil, err
 	}

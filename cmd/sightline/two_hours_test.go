@@ -77,7 +77,7 @@ func TestTwoHours(t *testing.T) {
 	}
 }
 
-// strangers returns pictures of one object each, of kinds that no film shows, whose captions state kind and colour, each once.
+// strangers returns pictures of one large object each, of kinds that no film shows, whose captions state kind and colour, each once.
 func strangers(n int) []world.Still {
 	var taken []world.Still
 	seen := map[string]bool{}
@@ -86,7 +86,7 @@ func strangers(n int) []world.Still {
 		object := still.Facts.Objects[0]
 		name := fmt.Sprint(object.Kind, object.Colour)
 		stated := still.Caption.Objects[0]
-		if object.Kind >= world.Kinds && stated.Kind >= 0 && stated.Colour >= 0 && !seen[name] {
+		if object.Kind >= world.Kinds && object.Size == world.Large && stated.Kind >= 0 && stated.Colour >= 0 && !seen[name] {
 			seen[name] = true
 			taken = append(taken, still)
 		}
