@@ -136,3 +136,13 @@ func Weights(t Tagger, set Set, idf IDF, text string, tokens [][2]int) ([]float3
 func spelt(word string) bool {
 	return strings.ContainsFunc(word, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
 }
+
+// Known returns the tagger of an ID that needs nothing but this program, or nil.
+func Known(id string) Tagger {
+	for _, t := range []Tagger{Prose{}, List{}} {
+		if t.ID() == id {
+			return t
+		}
+	}
+	return nil
+}
