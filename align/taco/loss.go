@@ -3,7 +3,6 @@ package taco
 import (
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"sightline"
 	"sightline/encoder/transformer"
 	"sightline/engine"
 )
@@ -39,7 +38,7 @@ type Losses struct {
 // Losses returns the parts of equation 6.
 func (c Config) Losses(vars engine.Vars, p Pairs) Losses {
 	var out Losses
-	own := eye(p.Videos.Graph(), p.Videos.Shape().Dim(0))
+	own := ConvertDType(Diagonal(p.Videos.Graph(), p.Videos.Shape().Dim(0)), p.Videos.DType())
 	none := own // no negatives: the pair itself, and what shows its video
 	if p.Same != nil {
 		none = Max(own, p.Same)
@@ -181,13 +180,4 @@ func plus(a, b *Node) *Node {
 		return a
 	}
 	return Add(a, b)
-}
-
-// eye returns the identity matrix [size, size].
-func eye(g *Graph, size int) *Node {
-	ones := sightline.NewMatrix(size, size)
-	for i := range size {
-		ones.Row(i)[i] = 1
-	}
-	return transformer.ConstFlat(g, ones.Data, size, size)
 }
