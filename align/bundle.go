@@ -188,7 +188,7 @@ func ReadSaid(dir, kind string, newest int, target any) error {
 }
 
 // KindOf returns what kind of model a folder holds: "" for one that compares videos with sentences, which this package
-// opens, "moments" for one of package locate.
+// opens, "moments" for one of package locate, "taco" for one of package taco.
 func KindOf(dir string) (string, error) {
 	text, err := os.ReadFile(filepath.Join(dir, bundleFile))
 	if err != nil {

@@ -1,0 +1,148 @@
+package taco
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"sightline/encoder/transformer"
+	"sightline/engine"
+)
+
+// layer is a layer of BERT's encoder: attention of the positions of [B, Q, D] over those of x [B, L, D], the feed-forward
+// part, each added and normalised. Mask is what HidePadding makes of x's. Parameters: q, k, v, o, ln1, f1, f2, ln2.
+func layer(vars engine.Vars, of, x *Node, heads int, mask *Node) *Node {
+	mixed := transformer.Attention(transformer.Linear(vars, "q", of), transformer.Linear(vars, "k", x), transformer.Linear(vars, "v", x), heads, mask)
+	y := transformer.LayerNorm(vars, "ln1", Add(of, transformer.Linear(vars, "o", mixed)), transformer.TinyEpsilon)
+	inner := transformer.Linear(vars, "f2", transformer.GELU(transformer.Linear(vars, "f1", y)))
+	return transformer.LayerNorm(vars, "ln2", Add(y, inner), transformer.TinyEpsilon)
+}
+
+// layers runs count layers over x [B, L, D] with mask [B, L].
+func (c Config) layers(vars engine.Vars, name string, count int, x, mask *Node) *Node {
+	hidden := transformer.HidePadding(mask)
+	for i := range count {
+		x = layer(vars.Under(fmt.Sprintf("%s.%d.", name, i)), x, x, c.Heads, hidden)
+	}
+	return x
+}
+
+// Chance changes rows where they enter the layers while a model trains; nil changes nothing.
+type Chance func(x *Node) *Node
+
+func (change Chance) apply(x *Node) *Node {
+	if change == nil {
+		return x
+	}
+	return change(x)
+}
+
+// EncodeFrames returns x [N, m, D] of frame features [N, m, Dv] with mask [N, m].
+func (c Config) EncodeFrames(vars engine.Vars, features, mask *Node, drop Chance) *Node {
+	x := transformer.AddPositions(transformer.Linear(vars, "vproj", features), vars.Get("vpos.weight"))
+	return c.layers(vars, "vlayers", c.VideoLayers, drop.apply(x), mask)
+}
+
+// EncodeWords returns y [A, n, D] of sentence vectors [A, 1, Ds] and word features [A, n−1, Dt]; the mask [A, n] counts the
+// sentence first.
+func (c Config) EncodeWords(vars engine.Vars, sentence, words, mask *Node, drop Chance) *Node {
+	y := Concatenate([]*Node{transformer.Linear(vars, "cproj", sentence), transformer.Linear(vars, "tproj", words)}, 1)
+	y = transformer.AddPositions(y, vars.Get("tpos.weight"))
+	return c.layers(vars, "tlayers", c.TextLayers, drop.apply(y), mask)
+}
+
+// Fuse returns S3 [P] of P pairs, x [P, m, D] and y [P, n, D] with their masks: w·z_[CLS] + b of the transformer's output at
+// the sentence's row. Positions run over the joint sequence, in which the video starts at position start ≥ n, however few
+// columns the texts have, so that S3 does not depend on the company of a text.
+func (c Config) Fuse(vars engine.Vars, x, xMask, y, yMask *Node, start int) *Node {
+	positions := make([]int64, 0, y.Shape().Dim(1)+x.Shape().Dim(1))
+	for p := range y.Shape().Dim(1) {
+		positions = append(positions, int64(p))
+	}
+	for q := range x.Shape().Dim(1) {
+		positions = append(positions, int64(start+q))
+	}
+	kind := func(i int) *Node { return ExpandAxes(transformer.Pick(vars.Get("type_emb.weight"), i), 0, 1) } // [1, 1, D]
+	z := Concatenate([]*Node{Add(y, kind(0)), Add(x, kind(1))}, 1)                                          // [P, n+m, D]
+	z = Add(z, ExpandAxes(Gather(vars.Get("pos_emb.weight"), ExpandAxes(Const(x.Graph(), positions), -1)), 0))
+	mask := Concatenate([]*Node{yMask, xMask}, 1)
+	last := c.FusionLayers - 1
+	z = c.layers(vars, "flayers", last, z, mask)
+	z = layer(vars.Under(fmt.Sprintf("flayers.%d.", last)), firstRow(z), z, c.Heads, transformer.HidePadding(mask)) // [P, 1, D]
+	return Reshape(transformer.Linear(vars, "score", z), -1)
+}
+
+// firstRow returns the first position [B, 1, D] of x [B, L, D].
+func firstRow(x *Node) *Node {
+	return ExpandAxes(transformer.Pick(TransposeAllAxes(x, 1, 0, 2), 0), 1)
+}
+
+// SentenceScores returns S1 [A, N], y_[CLS] · mean_q x_q, equation 3.
+func SentenceScores(x, xMask, y *Node) *Node {
+	there := ExpandAxes(xMask, -1)
+	mean := Div(ReduceSum(Mul(x, there), 1), ReduceSum(there, 1)) // [N, D]
+	return Dot(Squeeze(firstRow(y), 1), mean).General([]int{1}, nil, []int{1}, nil)
+}
+
+// absent takes the place of the dot product with a frame that is not there.
+const absent = -1e10
+
+// TokenScores returns s [A, n, N], max_q y_p · x_q over the frames that are there, equation 4.
+func TokenScores(x, xMask, y *Node) *Node {
+	products := Dot(y, x).General([]int{2}, nil, []int{2}, nil) // [A, n, N, m]
+	there := ExpandAxes(xMask, 0, 1)
+	return ReduceMax(Add(Mul(products, there), MulScalar(OneMinus(there), absent)), -1)
+}
+
+// SumTokens returns S2 [A, N] of token scores [A, n, N] and weights [A, n]: the sum over the tokens that weigh anything,
+// each alike or, where Weighted, by its weight; where Average, divided by the sum of what they count.
+func (c Config) SumTokens(tokens, weights *Node) *Node {
+	if !c.Weighted {
+		weights = ConvertDType(GreaterThan(weights, ZerosLike(weights)), weights.DType())
+	}
+	if c.Average {
+		weights = Div(weights, AddScalar(ReduceAndKeep(weights, ReduceSum, 1), 1e-9))
+	}
+	return ReduceSum(Mul(tokens, ExpandAxes(weights, -1)), 1)
+}
+
+// init adds fresh parameters.
+func (c Config) init(weights *engine.Weights, random *rand.Rand) {
+	linear := func(name string, in, out int) { transformer.InitBERT(weights, name, in, out, random) }
+	table := func(name string, rows int) {
+		weights.Set(name+".weight", engine.Normal(random, rows*c.Hidden, transformer.BERTDeviation), rows, c.Hidden)
+	}
+	layers := func(name string, count int) {
+		for i := range count {
+			prefix := fmt.Sprintf("%s.%d.", name, i)
+			for _, part := range []string{"q", "k", "v", "o"} {
+				linear(prefix+part, c.Hidden, c.Hidden)
+			}
+			linear(prefix+"f1", c.Hidden, c.FeedForward)
+			linear(prefix+"f2", c.FeedForward, c.Hidden)
+			transformer.InitLayerNorm(weights, prefix+"ln1", c.Hidden)
+			transformer.InitLayerNorm(weights, prefix+"ln2", c.Hidden)
+		}
+	}
+	linear("vproj", c.Video, c.Hidden)
+	table("vpos", c.Clips)
+	layers("vlayers", c.VideoLayers)
+	linear("cproj", c.Sentence, c.Hidden)
+	linear("tproj", c.Text, c.Hidden)
+	table("tpos", c.width())
+	layers("tlayers", c.TextLayers)
+	if c.fuses() {
+		table("type_emb", 2)
+		table("pos_emb", c.width()+c.Clips)
+		layers("flayers", c.FusionLayers)
+		linear("score", c.Hidden, 1)
+	}
+}
+
+// ints returns a constant of indices [len, 1].
+func ints(g *Graph, indices []int32) *Node { return ExpandAxes(Const(g, indices), -1) }
+
+// indices turns a node of row numbers into the shape that Gather takes, [.., 1].
+func indices(rows *Node) *Node { return ExpandAxes(ConvertDType(Reshape(rows, -1), dtypes.Int32), -1) }
