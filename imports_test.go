@@ -44,22 +44,32 @@ var layers = map[string][]string{
 	"align":         {".", "encoder", "engine"},
 	// What makes every head known.
 	"align/heads": {".", "align"},
+	// EMCL-Net is EMCL's layer behind seqTransf.
+	"align/emclnet": {".", "align/emcl", "align/seqtransf", "encoder", "engine"},
+	// Its videos are pooled by X-Pool.
+	"align/tmass": {".", "align", "encoder", "engine"},
+	// Its frames pass CLIP4Clip's transformer, its pairs EMCL's decomposition.
 	// Published checkpoints become heads.
 	"align/checkpoint": {".", "align", "engine"},
-	"corpus":           {".", "dataset", "video", "encoder", "feature", "metric"},
-	"train":            {".", "align", "corpus", "dataset", "metric", "feature", "encoder", "engine"},
-	"moment":           {".", "index", "align/locate"},
-	"search":           {".", "index", "moment", "align", "encoder", "feature"},
-	"library":          {".", "index", "encoder", "feature", "video"},
-	"serve":            {".", "library", "search", "feature", "video"},
-	"benchmark":        {".", "train", "align", "corpus", "dataset", "metric", "feature", "encoder", "engine"},
+	// Methods of finding moments stand on their shared encoders, and ReLoCLNet on XML.
+	"align/xml":       {".", "align/locate", "encoder", "engine"},
+	"align/reloclnet": {".", "align/locate", "align/xml", "encoder", "engine"},
+	"align/qacln":     {".", "align/locate", "encoder", "engine"},
+	"caption":         {".", "align", "encoder", "engine"},
+	"corpus":          {".", "dataset", "video", "encoder", "feature", "metric"},
+	"moment":          {".", "index", "align/locate"},
+	"train":           {".", "align", "moment", "caption", "corpus", "dataset", "metric", "feature", "encoder", "engine"},
+	"search":          {".", "index", "moment", "align", "encoder", "feature"},
+	"library":         {".", "index", "encoder", "feature", "video"},
+	"serve":           {".", "library", "search", "feature", "video"},
+	"benchmark":       {".", "train", "align", "caption", "corpus", "dataset", "metric", "feature", "encoder", "engine"},
 }
 
 // above are the folders whose programs may import everything and which nothing imports.
 var above = []string{"cmd", "bench", "scripts"}
 
 // tensors are the packages that may name the tensor library: models are written there and nowhere else.
-var tensors = []string{"engine", "encoder", "align", "moment", "caption", "train"}
+var tensors = []string{"engine", "encoder", "align", "caption", "train"}
 
 const module, tensorLibrary = "sightline", "github.com/gomlx/"
 

@@ -1,6 +1,7 @@
 // Package align holds the aligned model: what turns stored features, or pixels and words, of videos and sentences into
 // vectors whose similarity says whether they belong together. A model is composed of a Tower (features in, frame and
-// sentence vectors of one width out) and a Head (one paper's way to compare them; one package each below this one).
+// sentence vectors of one width out) and a Head (one paper's way to compare them; one package each below this one), and may have Parts: losses and layers of other papers
+// that go with any head.
 //
 // It sits between encoder and index. Start at Model: EncodeVideos and EncodeTexts make what is stored once, ScoreBlock
 // compares A texts with N videos and sees no pairing, Save and Open keep a model as a folder. Training is in package
@@ -33,7 +34,8 @@ type Sentence struct {
 	Text    string
 	Vector  []float32        // [Dt], from the text encoder
 	Tokens  sightline.Matrix // [L, Dt], word by word; zero where the encoder gives none
-	Offsets [][2]int         // L byte ranges of Text, one a token
+	Read    string           // Text as the encoder of words reads it, cleaned; "" without Tokens
+	Offsets [][2]int         // L byte ranges of Read, one a token
 }
 
 // Batch is what training sees of B pairs. Nothing pairs a text with a video except the order.
@@ -41,6 +43,7 @@ type Batch struct {
 	Videos []Video
 	Texts  []Sentence
 	Spans  []sightline.Span // where in its video each text happens; nil outside moment tasks
+	Epoch  int              // of the run, from 0, for losses that change as it goes on
 }
 
 // Frames is what a tower makes of B videos, and in the same shape what a head keeps of them.
@@ -59,6 +62,18 @@ type Tower interface {
 	TextInputs(texts []Sentence) ([]engine.Array, error)
 	Video(vars engine.Vars, inputs []*Node) Frames
 	Text(vars engine.Vars, inputs []*Node) *Node // [B, D], not normalised
+}
+
+// Features are vectors of B pairs before a tower has changed them: frames [B, T, D] and sentences [B, D]. The zero value means
+// that there are none of the tower's width.
+type Features struct {
+	Frames   Frames
+	Sentence *Node
+}
+
+// Residual is a Tower that starts as the identity, so that what it makes can be compared with what it was given.
+type Residual interface {
+	Plain(videos, texts []*Node) Features
 }
 
 // Auxiliary is a Tower with a loss of its own that is added to the head's while it trains; nil when it has none today.
@@ -88,6 +103,8 @@ type Head interface {
 type Traits struct {
 	// TwoStage tells that Score is more than the dot product of the recall vectors, so that candidates need re-scoring.
 	TwoStage bool
+	// Unit tells that what it keeps of videos and texts has length 1.
+	Unit bool
 	// Texts and Videos are how many Score compares at a time, so that memory stays bounded whatever is asked for.
 	Texts, Videos int
 }
@@ -99,4 +116,18 @@ type Objective interface {
 	Noise(pairs, rows, dim int) [][]int
 	// Loss is the loss of B matched videos and sentences [B, D].
 	Loss(vars engine.Vars, contrast Contrast, videos Frames, sentence *Node, noise []*Node) *Node
+}
+
+// JointHead is a Head that scores a training batch jointly, so that vectors may look at each other, and alone by what was
+// fitted. Its Score is the latter, like every head's; before Fit it scores as if nothing were fitted.
+type JointHead interface {
+	Head
+	// Fixed returns the names of the parameters that no gradient moves.
+	Fixed() []string
+	// Joint returns the similarities [A, N] of a batch, not scaled, and new values of what Kept names.
+	Joint(vars engine.Vars, texts *Node, videos Frames) (scores *Node, kept []*Node)
+	// Kept names the parameters that a training step changes without a gradient; they are among Fixed.
+	Kept() []string
+	// Fit prepares Score from a reference set: what the head keeps of videos and texts, taken without pairing.
+	Fit(weights *engine.Weights, videos, texts Encoded) error
 }

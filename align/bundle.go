@@ -1,6 +1,7 @@
 package align
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,15 +25,19 @@ const (
 // BundleVersion is the version of the bundle format that Save writes.
 //
 //	1  config.json, model.safetensors, optionally encoder/; head is a name, or a mapping with the head's options
+//	   parts is a list of such; absent where there are none
+//	   a part may have a folder of its name with files of its own
 const BundleVersion = 1
 
 // Bundle describes a model at rest: a folder with config.json, model.safetensors and, where the encoder was trained with
 // the head, that encoder.
 type Bundle struct {
-	Version int        `json:"version"`
-	Name    string     `json:"name"`
-	Head    HeadConfig `json:"head"`
-	Tower   Stored     `json:"tower"` // a live tower becomes its encoder and a stored tower without adapters
+	Version int      `json:"version"`
+	Kind    string   `json:"kind,omitempty"` // "" for models that this package opens
+	Name    string   `json:"name"`
+	Head    Choice   `json:"head"`
+	Parts   []Choice `json:"parts,omitempty"`
+	Tower   Stored   `json:"tower"` // a live tower becomes its encoder and a stored tower without adapters
 
 	// Space is what the model's vectors mean: which encoders' features it takes, and the hash of its own weights.
 	// Sampling is that of its training; an archive samples in its own way.
@@ -40,6 +45,15 @@ type Bundle struct {
 
 	// OwnEncoder tells that the folder holds the encoder under encoder/.
 	OwnEncoder bool `json:"own_encoder"`
+}
+
+// Filed is a Part that keeps files of its own in a bundle, in a folder of its name.
+type Filed interface {
+	Part
+	// Files returns their contents by name.
+	Files() map[string][]byte
+	// ReadFiles takes them from such a folder.
+	ReadFiles(folder string) error
 }
 
 // Accepts returns nil when the model was trained on vectors of these encoders, and else an error that names both.
@@ -51,15 +65,12 @@ func (b Bundle) Accepts(video, text sightline.ModelID, preprocess string) error 
 
 // Save writes the model into a new folder: its encoder, if it brings its own, then the weights, then config.json, whose
 // presence makes the folder a bundle. The space says what its features mean; encoder and head ids are filled in.
-func Save(dir, name string, head HeadConfig, m *Model, space sightline.Space) (Bundle, error) {
+func Save(dir, name string, head Choice, parts []Choice, m *Model, space sightline.Space) (Bundle, error) {
 	fail := func(err error) (Bundle, error) { return Bundle{}, fmt.Errorf("save model %s: %w", dir, err) }
-	if _, err := os.Stat(filepath.Join(dir, bundleFile)); err == nil {
-		return fail(errors.New("there is a model already"))
-	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	if err := Vacant(dir); err != nil {
 		return fail(err)
 	}
-	b := Bundle{Version: BundleVersion, Name: name, Head: head, Space: space}
+	b := Bundle{Version: BundleVersion, Name: name, Head: head, Parts: parts, Space: space}
 	weights := engine.NewWeights()
 	switch tower := m.Tower.(type) {
 	case Stored:
@@ -81,22 +92,115 @@ func Save(dir, name string, head HeadConfig, m *Model, space sightline.Space) (B
 		b.Tower = Stored{VideoDim: tower.Dim(), TextDim: tower.Dim()}
 		b.Space.Video, b.Space.Text, b.Space.Preprocess = encoder.ID(), encoder.ID(), encoder.Preprocess()
 		weights.Merge(headPrefix, m.Weights.Under(headPrefix))
+		for _, p := range m.Parts {
+			weights.Merge(p.prefix(), m.Weights.Under(p.prefix()))
+		}
 		weights.Set(LogitScale, m.Weights.Float32s(LogitScale))
 	default:
 		return fail(fmt.Errorf("no way to store a tower of type %T", tower))
 	}
 	b.Space.Head = sightline.ModelID{Name: head.Kind, Hash: weights.Hash()}
-	if err := weights.Save(filepath.Join(dir, weightsFile), safetensors.F32); err != nil {
-		return fail(err)
+	for _, p := range m.Parts {
+		if filed, ok := p.Part.(Filed); ok {
+			if err := writeFiles(filepath.Join(dir, p.Name), filed.Files()); err != nil {
+				return fail(err)
+			}
+		}
 	}
-	text, err := json.MarshalIndent(b, "", "  ")
-	if err != nil {
-		return fail(err)
-	}
-	if err := atomicfile.Write(filepath.Join(dir, bundleFile), append(text, '\n')); err != nil {
+	if err := Store(dir, weights, b); err != nil {
 		return fail(err)
 	}
 	return b, nil
+}
+
+func writeFiles(dir string, files map[string][]byte) error {
+	if len(files) == 0 {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	for name, content := range files {
+		if err := atomicfile.Write(filepath.Join(dir, name), content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Vacant makes a folder for a bundle. A folder that holds one already is an error.
+func Vacant(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, bundleFile)); err == nil {
+		return errors.New("there is a model already")
+	}
+	return os.MkdirAll(dir, 0o777)
+}
+
+// Store writes the two files of a bundle of any kind: weights, then config.json with what is said of them.
+func Store(dir string, weights *engine.Weights, said any) error {
+	if err := weights.Save(filepath.Join(dir, weightsFile), safetensors.F32); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(said, "", "  ")
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(filepath.Join(dir, bundleFile), append(text, '\n'))
+}
+
+// StoredWeights reads the weights of a bundle of any kind, which must have the given hash.
+func StoredWeights(dir, hash string) (*engine.Weights, error) {
+	weights, err := engine.LoadWeights(filepath.Join(dir, weightsFile))
+	if err != nil {
+		return nil, err
+	}
+	if own := weights.Hash(); own != hash {
+		return nil, fmt.Errorf("%s has hash %s, %s says %s", weightsFile, own, bundleFile, hash)
+	}
+	return weights, nil
+}
+
+// ReadSaid reads into target what a bundle of any kind says of itself, and checks its kind and its version, of which this
+// program reads up to newest.
+func ReadSaid(dir, kind string, newest int, target any) error {
+	text, err := os.ReadFile(filepath.Join(dir, bundleFile))
+	if err != nil {
+		return err
+	}
+	var said struct {
+		Version int    `json:"version"`
+		Kind    string `json:"kind"`
+	}
+	if err := json.Unmarshal(text, &said); err != nil {
+		return fmt.Errorf("%s: %w", bundleFile, err)
+	}
+	if said.Kind != kind {
+		of := func(kind string) string { return cmp.Or(kind, "videos") }
+		return fmt.Errorf("%s: a model of %s, not of %s", bundleFile, of(said.Kind), of(kind))
+	}
+	if said.Version < 1 || said.Version > newest {
+		return fmt.Errorf("%s: version %d; this program reads up to %d", bundleFile, said.Version, newest)
+	}
+	if err := json.Unmarshal(text, target); err != nil {
+		return fmt.Errorf("%s: %w", bundleFile, err)
+	}
+	return nil
+}
+
+// KindOf returns what kind of model a folder holds: "" for one that compares videos with sentences, which this package
+// opens, "moments" for one of package locate.
+func KindOf(dir string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(dir, bundleFile))
+	if err != nil {
+		return "", err
+	}
+	var said struct {
+		Kind string `json:"kind"`
+	}
+	if err := json.Unmarshal(text, &said); err != nil {
+		return "", fmt.Errorf("%s: %w", bundleFile, err)
+	}
+	return said.Kind, nil
 }
 
 // Open reads a bundle.
@@ -115,14 +219,22 @@ func Open(e *engine.Engine, dir string) (*Model, Bundle, error) {
 	if err != nil {
 		return fail(err)
 	}
-	weights, err := engine.LoadWeights(filepath.Join(dir, weightsFile))
+	parts, err := NewParts(b.Parts)
 	if err != nil {
 		return fail(err)
 	}
-	if hash := weights.Hash(); hash != b.Space.Head.Hash {
-		return fail(fmt.Errorf("%s has hash %s, %s says %s", weightsFile, hash, bundleFile, b.Space.Head.Hash))
+	for _, p := range parts {
+		if filed, ok := p.Part.(Filed); ok {
+			if err := filed.ReadFiles(filepath.Join(dir, p.Name)); err != nil {
+				return fail(fmt.Errorf("part %s: %w", p.Name, err))
+			}
+		}
 	}
-	m, err := With(e, b.Tower, head, weights)
+	weights, err := StoredWeights(dir, b.Space.Head.Hash)
+	if err != nil {
+		return fail(err)
+	}
+	m, err := With(e, b.Tower, head, weights, parts...)
 	if err != nil {
 		return fail(err)
 	}
@@ -131,16 +243,9 @@ func Open(e *engine.Engine, dir string) (*Model, Bundle, error) {
 
 // ReadBundle reads what a bundle says of itself without its weights.
 func ReadBundle(dir string) (Bundle, error) {
-	text, err := os.ReadFile(filepath.Join(dir, bundleFile))
-	if err != nil {
-		return Bundle{}, err
-	}
 	var b Bundle
-	if err := json.Unmarshal(text, &b); err != nil {
-		return Bundle{}, fmt.Errorf("%s: %w", bundleFile, err)
-	}
-	if b.Version < 1 || b.Version > BundleVersion {
-		return Bundle{}, fmt.Errorf("%s: version %d; this program reads up to %d", bundleFile, b.Version, BundleVersion)
+	if err := ReadSaid(dir, "", BundleVersion, &b); err != nil {
+		return Bundle{}, err
 	}
 	return b, nil
 }

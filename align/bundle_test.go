@@ -21,7 +21,7 @@ var space = sightline.Space{
 	Preprocess: "p", Sampling: "uniform-8",
 }
 
-var meanP = align.HeadConfig{Kind: meanpool.Name}
+var meanP = align.Choice{Kind: meanpool.Name}
 
 func TestBundleKeepsTheModel(t *testing.T) {
 	e := enginetest.Open(t)
@@ -35,7 +35,7 @@ func TestBundleKeepsTheModel(t *testing.T) {
 		m.Weights.Update(name, func(p []float32) { copy(p, engine.Normal(random, len(p), 1)) })
 	}
 	dir := filepath.Join(t.TempDir(), "model")
-	saved, err := align.Save(dir, "trial", meanP, m, space)
+	saved, err := align.Save(dir, "trial", meanP, nil, m, space)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestBundleKeepsTheModel(t *testing.T) {
 	if err := b.Accepts(other, space.Text, space.Preprocess); err == nil || !strings.Contains(err.Error(), "video encoder") {
 		t.Errorf("another video encoder gives %v", err)
 	}
-	if _, err := align.Save(dir, "trial", meanP, m, space); err == nil {
+	if _, err := align.Save(dir, "trial", meanP, nil, m, space); err == nil {
 		t.Error("a second model overwrote the first")
 	}
 	damage(t, filepath.Join(dir, "model.safetensors"))
@@ -119,7 +119,7 @@ func TestBundleOfALiveModel(t *testing.T) {
 	want := score(live, align.Video{Frames: frames}, []align.Sentence{{Text: texts[0]}, {Text: texts[1]}})
 
 	dir := filepath.Join(t.TempDir(), "model")
-	if _, err := align.Save(dir, "live", meanP, live, sightline.Space{Sampling: "uniform-8"}); err != nil {
+	if _, err := align.Save(dir, "live", meanP, nil, live, sightline.Space{Sampling: "uniform-8"}); err != nil {
 		t.Fatal(err)
 	}
 	stored, b, err := align.Open(e, dir)

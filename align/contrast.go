@@ -17,6 +17,19 @@ const (
 type Contrast struct {
 	Scale *Node // exp(logit_scale), a scalar
 	Same  *Node // [B, B], 1 where two pairs show one video, so that neither is a negative of the other; nil to take all
+
+	Weights *Node // [B], how much each pair counts; nil for all alike
+}
+
+// weigh lets pairs count by more weights [B]; nil changes nothing.
+func (c *Contrast) weigh(weights *Node) {
+	switch {
+	case weights == nil:
+	case c.Weights == nil:
+		c.Weights = weights
+	default:
+		c.Weights = Mul(c.Weights, weights)
+	}
 }
 
 // Loss is InfoNCE of matched similarities [B, B] times the scale.
@@ -30,17 +43,25 @@ func (c Contrast) Logits(logits *Node) *Node {
 		others := Sub(c.Same, identity(logits.Graph(), logits.Shape().Dimensions[0]))
 		logits = Add(logits, MulScalar(others, transformer.Hidden))
 	}
-	return InfoNCE(logits)
+	return infoNCE(logits, c.Weights)
 }
 
 // InfoNCE is the symmetric contrastive loss of matched scores [B, B], texts in rows (CLIP; retrieval.md 0.3):
 // ½(mean_i −log softmax_row(i)_ii + mean_i −log softmax_col(i)_ii).
-func InfoNCE(logits *Node) *Node {
+func InfoNCE(logits *Node) *Node { return infoNCE(logits, nil) }
+
+// infoNCE takes the means with weights [B]; nil for equal ones.
+func infoNCE(logits, weights *Node) *Node {
 	size := logits.Shape().Dimensions[0]
 	own := identity(logits.Graph(), size)
+	total := Scalar(logits.Graph(), logits.DType(), size)
+	if weights != nil {
+		own = Mul(own, BroadcastToShape(ExpandAxes(weights, -1), own.Shape()))
+		total = MaxScalar(ReduceAllSum(weights), 1e-6)
+	}
 	rows := ReduceAllSum(Mul(own, LogSoftmax(logits, 1)))
 	columns := ReduceAllSum(Mul(own, LogSoftmax(logits, 0)))
-	return MulScalar(Add(rows, columns), -0.5/float64(size))
+	return MulScalar(Div(Add(rows, columns), total), -0.5)
 }
 
 // identity returns the [size, size] identity matrix.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"sightline"
 	"sightline/engine"
 )
 
@@ -13,12 +14,15 @@ type Encoded struct {
 	N, R, Dim int
 	Data      []float32 // [N, R, Dim]
 	Mask      []float32 // [N, R], 1 where there is a row and 0 where there is padding
+
+	View []float32 // [N, E], what a part that has a say in scores makes of each; nil where none has
+	E    int
 }
 
 // Rows returns rows [from, to) without copying.
 func (e Encoded) Rows(from, to int) Encoded {
 	size := e.R * e.Dim
-	return Encoded{N: to - from, R: e.R, Dim: e.Dim, Data: e.Data[from*size : to*size], Mask: e.Mask[from*e.R : to*e.R]}
+	return Encoded{N: to - from, R: e.R, Dim: e.Dim, Data: e.Data[from*size : to*size], Mask: e.Mask[from*e.R : to*e.R], View: e.View[from*e.E : to*e.E], E: e.E}
 }
 
 // Append adds what more holds, which must be of the same width. Whichever has fewer rows an item is padded.
@@ -30,7 +34,19 @@ func (e *Encoded) Append(more Encoded) {
 	rows := max(e.R, more.R)
 	wide := e.padded(rows)
 	more = more.padded(rows)
-	*e = Encoded{e.N + more.N, rows, e.Dim, append(wide.Data, more.Data...), append(wide.Mask, more.Mask...)}
+	*e = Encoded{e.N + more.N, rows, e.Dim, append(wide.Data, more.Data...), append(wide.Mask, more.Mask...), append(e.View, more.View...), e.E}
+}
+
+// valid returns the rows that are no padding [rows, Dim].
+func (e Encoded) valid() sightline.Matrix {
+	rows := sightline.Matrix{Cols: e.Dim}
+	for i, there := range e.Mask {
+		if there != 0 {
+			rows.Data = append(rows.Data, e.Data[i*e.Dim:(i+1)*e.Dim]...)
+			rows.Rows++
+		}
+	}
+	return rows
 }
 
 // padded returns e with rows for each item.
@@ -38,7 +54,7 @@ func (e Encoded) padded(rows int) Encoded {
 	if rows == e.R {
 		return e
 	}
-	wide := Encoded{N: e.N, R: rows, Dim: e.Dim, Data: make([]float32, e.N*rows*e.Dim), Mask: make([]float32, e.N*rows)}
+	wide := Encoded{N: e.N, R: rows, Dim: e.Dim, Data: make([]float32, e.N*rows*e.Dim), Mask: make([]float32, e.N*rows), View: e.View, E: e.E}
 	for i := range e.N {
 		copy(wide.Data[i*rows*e.Dim:], e.Data[i*e.R*e.Dim:(i+1)*e.R*e.Dim])
 		copy(wide.Mask[i*rows:], e.Mask[i*e.R:(i+1)*e.R])
@@ -51,8 +67,12 @@ func (e Encoded) arrays() []engine.Array {
 	return []engine.Array{engine.Floats(e.Data, e.N, e.R, e.Dim), engine.Floats(e.Mask, e.N, e.R)}
 }
 
-// encode runs a program over items in blocks and joins what comes out along the first axis. A block is filled up with its
-// last item to a size that occurs often, so that few shapes are compiled.
+// Fill repeats the last of some items until there are as many as Bucket says, or block, so that few shapes are compiled.
+func Fill[T any](items []T, block int) []T {
+	return slices.Concat(items, slices.Repeat(items[len(items)-1:], min(Bucket(len(items)), block)-len(items)))
+}
+
+// encode runs a program over items in blocks and joins what comes out along the first axis.
 func encode[T any](ctx context.Context, items []T, block int, inputs func([]T) ([]engine.Array, error), program *engine.Program) (Encoded, error) {
 	var all Encoded
 	for from := 0; from < len(items); from += block {
@@ -60,8 +80,7 @@ func encode[T any](ctx context.Context, items []T, block int, inputs func([]T) (
 			return Encoded{}, err
 		}
 		part := items[from:min(from+block, len(items))]
-		filled := slices.Concat(part, slices.Repeat(part[len(part)-1:], min(bucket(len(part)), block)-len(part)))
-		in, err := inputs(filled)
+		in, err := inputs(Fill(part, block))
 		if err != nil {
 			return Encoded{}, fmt.Errorf("encode: %w", err)
 		}
@@ -74,18 +93,19 @@ func encode[T any](ctx context.Context, items []T, block int, inputs func([]T) (
 	return all, nil
 }
 
-// taken returns the first n items of a program's output: vectors [B, R, D] with their mask [B, R], or vectors [B, D].
+// taken returns the first n items of a program's output: vectors [B, R, D] with their mask [B, R], or vectors [B, D]; then, where
+// there are any, views [B, E].
 func taken(out []engine.Array, n int) Encoded {
 	dims := out[0].Shape
-	kept := Encoded{N: n, R: 1, Dim: dims[len(dims)-1]}
+	kept := Encoded{N: n, R: 1, Dim: dims[len(dims)-1], Mask: engine.Constant(n, 1)}
+	more := out[1:]
 	if len(dims) == 3 {
-		kept.R = dims[1]
+		kept.R, kept.Mask, more = dims[1], engine.Values(out[1])[:n*dims[1]], out[2:]
 	}
 	kept.Data = engine.Values(out[0])[:n*kept.R*kept.Dim]
-	if len(out) > 1 {
-		kept.Mask = engine.Values(out[1])[:n*kept.R]
-	} else {
-		kept.Mask = engine.Constant(n, 1)
+	if len(more) > 0 {
+		kept.E = more[0].Shape[1]
+		kept.View = engine.Values(more[0])[:n*kept.E]
 	}
 	return kept
 }

@@ -50,7 +50,7 @@ func (l Live) VideoInputs(videos []Video) ([]engine.Array, error) {
 	for _, clip := range videos {
 		length = max(length, len(clip.Frames))
 	}
-	length = bucket(length)
+	length = Bucket(length)
 	blank := sightline.Frame{Width: l.Config.Side, Height: l.Config.Side, RGB: make([]byte, 3*l.Config.Side*l.Config.Side)}
 	frames := make([]sightline.Frame, 0, len(videos)*length)
 	mask := make([]float32, len(videos)*length)

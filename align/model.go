@@ -2,6 +2,7 @@ package align
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -9,6 +10,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"sightline"
+	"sightline/encoder/transformer"
 	"sightline/engine"
 )
 
@@ -23,15 +25,18 @@ const (
 type Model struct {
 	Tower   Tower
 	Head    Head
+	Parts   []NamedPart
 	Weights *engine.Weights
 	Engine  *engine.Engine
 
-	videos, texts, recall, score *engine.Program
+	videos, texts, recall, scores *engine.Program
+	bareVideos, bareTexts         *engine.Program // without the layer among the parts
+	jointScores                   *engine.Program // with layer and head as in training
 }
 
 // New returns a model with fresh parameters drawn from the seed. Untrained, over a Stored tower of equal widths and a
 // head without parameters, it scores as the encoder itself does.
-func New(e *engine.Engine, tower Tower, head Head, seed uint64) (*Model, error) {
+func New(e *engine.Engine, tower Tower, head Head, seed uint64, parts ...NamedPart) (*Model, error) {
 	random := rand.New(rand.NewPCG(seed, 0x51647))
 	weights, part := engine.NewWeights(), engine.NewWeights()
 	if err := tower.Init(part, random); err != nil {
@@ -41,32 +46,85 @@ func New(e *engine.Engine, tower Tower, head Head, seed uint64) (*Model, error) 
 	part = engine.NewWeights()
 	head.Init(part, tower.Dim(), random)
 	weights.Merge(headPrefix, part)
+	for _, p := range parts {
+		if checked, ok := p.Part.(Checked); ok {
+			if err := checked.Check(tower.Dim()); err != nil {
+				return nil, fmt.Errorf("new model: part %s: %w", p.Name, err)
+			}
+		}
+		part := engine.NewWeights()
+		p.Part.Init(part, tower.Dim(), random)
+		weights.Merge(p.prefix(), part)
+	}
 	weights.Set(LogitScale, []float32{initialLogitScale}) // a scalar, as in CLIP
-	return With(e, tower, head, weights)
+	return With(e, tower, head, weights, parts...)
 }
 
 // initialLogitScale is CLIP's: ln(1/0.07).
 const initialLogitScale = 2.659260036932778
 
 // With returns a model over given weights.
-func With(e *engine.Engine, tower Tower, head Head, weights *engine.Weights) (*Model, error) {
-	m := &Model{Tower: tower, Head: head, Weights: weights, Engine: e}
+func With(e *engine.Engine, tower Tower, head Head, weights *engine.Weights, parts ...NamedPart) (*Model, error) {
+	m := &Model{Tower: tower, Head: head, Parts: parts, Weights: weights, Engine: e}
+	layers, scorers := 0, 0
+	for _, p := range parts {
+		if _, ok := p.Part.(Layer); ok {
+			layers++
+		}
+		if scorer, ok := p.Part.(Scorer); ok && scorer.Share() > 0 {
+			scorers++
+		}
+	}
+	if layers > 1 || scorers > 1 {
+		return nil, errors.New("new model: among its parts it takes one layer at most, and one that has a say in the scores")
+	}
+	video := func(vars engine.Vars, in []*Node) []*Node { // vectors, mask, and the view of a part that has a say in the scores
+		frames := tower.Video(vars.Under(towerPrefix), in)
+		kept := head.Video(vars.Under(headPrefix), frames)
+		out := []*Node{kept.Vectors, kept.Mask}
+		if scorer, prefix := m.scorer(); scorer != nil {
+			out = append(out, scorer.VideoView(vars.Under(prefix), frames))
+		}
+		return out
+	}
+	text := func(vars engine.Vars, in []*Node) []*Node {
+		sentence := tower.Text(vars.Under(towerPrefix), in)
+		out := []*Node{head.Text(vars.Under(headPrefix), sentence)}
+		if scorer, prefix := m.scorer(); scorer != nil {
+			out = append(out, scorer.TextView(vars.Under(prefix), sentence))
+		}
+		return out
+	}
 	for _, program := range []struct {
 		target **engine.Program
 		build  engine.Func
 	}{
 		{&m.videos, func(vars engine.Vars, in []*Node) []*Node {
-			kept := head.Video(vars.Under(headPrefix), tower.Video(vars.Under(towerPrefix), in))
-			return []*Node{kept.Vectors, kept.Mask}
+			out := video(vars, in)
+			out[0] = m.alone(vars, out[0])
+			return out
 		}},
 		{&m.texts, func(vars engine.Vars, in []*Node) []*Node {
-			return []*Node{head.Text(vars.Under(headPrefix), tower.Text(vars.Under(towerPrefix), in))}
+			out := text(vars, in)
+			out[0] = m.alone(vars, out[0])
+			return out
 		}},
+		{&m.bareVideos, video},
+		{&m.bareTexts, text},
 		{&m.recall, func(vars engine.Vars, in []*Node) []*Node {
 			return []*Node{head.Recall(vars.Under(headPrefix), Frames{Vectors: in[0], Mask: in[1]})}
 		}},
-		{&m.score, func(vars engine.Vars, in []*Node) []*Node {
-			return []*Node{head.Score(vars.Under(headPrefix), in[0], Frames{Vectors: in[1], Mask: in[2]})}
+		{&m.scores, func(vars engine.Vars, in []*Node) []*Node {
+			scores := head.Score(vars.Under(headPrefix), in[0], Frames{Vectors: in[1], Mask: in[2]})
+			return []*Node{m.mixed(scores, in[3:])}
+		}},
+		{&m.jointScores, func(vars engine.Vars, in []*Node) []*Node {
+			videos, texts, _ := m.together(vars, Frames{Vectors: in[1], Mask: in[2]}, in[0])
+			if joint, ok := head.(JointHead); ok {
+				scores, _ := joint.Joint(vars.Under(headPrefix), texts, videos)
+				return []*Node{m.mixed(scores, in[3:])}
+			}
+			return []*Node{m.mixed(head.Score(vars.Under(headPrefix), texts, videos), in[3:])}
 		}},
 	} {
 		compiled, err := e.Compile(weights, program.build)
@@ -76,6 +134,14 @@ func With(e *engine.Engine, tower Tower, head Head, weights *engine.Weights) (*M
 		*program.target = compiled
 	}
 	return m, nil
+}
+
+// restored makes vectors [..., D] unit vectors again where the head keeps such.
+func (m *Model) restored(vectors *Node) *Node {
+	if m.Head.Traits().Unit {
+		return transformer.Normalize(vectors)
+	}
+	return vectors
 }
 
 // Blocks in which work is done, so that memory stays bounded whatever is asked for.
@@ -138,8 +204,12 @@ func (m *Model) RecallVectors(ctx context.Context, videos Encoded) (sightline.Ma
 // ScoreBlock returns the similarities [A, N] of all texts with all videos. Nothing tells it which belong together. Memory
 // beyond the result is bounded by the head's block sizes.
 func (m *Model) ScoreBlock(ctx context.Context, texts, videos Encoded) (sightline.Matrix, error) {
+	return m.score(ctx, texts, videos, m.Head.Traits(), m.scores)
+}
+
+// score runs a program that compares texts with videos in blocks.
+func (m *Model) score(ctx context.Context, texts, videos Encoded, block Traits, program *engine.Program) (sightline.Matrix, error) {
 	scores := sightline.NewMatrix(texts.N, videos.N)
-	block := m.Head.Traits()
 	for n := 0; n < videos.N; n += block.Videos {
 		columns := videos.Rows(n, min(n+block.Videos, videos.N))
 		right := columns.arrays()
@@ -148,7 +218,11 @@ func (m *Model) ScoreBlock(ctx context.Context, texts, videos Encoded) (sightlin
 				return sightline.Matrix{}, err
 			}
 			rows := texts.Rows(a, min(a+block.Texts, texts.N))
-			out, err := m.score.Run(engine.Floats(rows.Data, rows.N, rows.Dim), right[0], right[1])
+			in := []engine.Array{engine.Floats(rows.Data, rows.N, rows.Dim), right[0], right[1]}
+			if rows.E > 0 {
+				in = append(in, engine.Floats(rows.View, rows.N, rows.E), engine.Floats(columns.View, columns.N, columns.E))
+			}
+			out, err := program.Run(in...)
 			if err != nil {
 				return sightline.Matrix{}, fmt.Errorf("score: %w", err)
 			}

@@ -1,6 +1,7 @@
 package align
 
 import (
+	"fmt"
 	"math/rand/v2"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -12,7 +13,14 @@ import (
 type Step struct {
 	Videos, Texts []engine.Array // as the tower lays them out
 	Noise         []engine.Array // what the head's Objective draws
+	Parts         []PartStep     // a part each, as far as the model has parts with losses of their own
+	Targets       []engine.Array // what is to be found, in tasks where the order of pairs does not say it
 	Same          []engine.Array // one array [B, B], 1 where two pairs show one video; none when all are negatives
+}
+
+// PartStep is what one part takes: the tower's inputs of its own texts, and what it draws.
+type PartStep struct {
+	Texts, Noise []engine.Array
 }
 
 // Step lays out a batch. With masked, pairs that show one video are no negatives of each other.
@@ -25,33 +33,55 @@ func (m *Model) Step(batch Batch, masked bool, random *rand.Rand) (Step, error) 
 	if s.Texts, err = m.Tower.TextInputs(batch.Texts); err != nil {
 		return Step{}, err
 	}
-	if objective, ok := m.Head.(Objective); ok {
-		longest := 1
-		for _, video := range batch.Videos {
-			longest = max(longest, video.Rows())
-		}
-		for _, shape := range objective.Noise(len(batch.Videos), bucket(longest), m.Tower.Dim()) {
-			s.Noise = append(s.Noise, uniform(random, shape))
-		}
+	longest := 1
+	for _, video := range batch.Videos {
+		longest = max(longest, video.Rows())
 	}
-	if masked {
-		same := make([]float32, 0, len(batch.Videos)*len(batch.Videos))
-		for _, a := range batch.Videos {
-			for _, b := range batch.Videos {
-				if a.ID == b.ID {
-					same = append(same, 1)
-				} else {
-					same = append(same, 0)
-				}
+	draw := func(shapes [][]int) []engine.Array {
+		var noise []engine.Array
+		for _, shape := range shapes {
+			noise = append(noise, Uniform(random, shape...))
+		}
+		return noise
+	}
+	if objective, ok := m.Head.(Objective); ok {
+		s.Noise = draw(objective.Noise(len(batch.Videos), Bucket(longest), m.Tower.Dim()))
+	}
+	for _, p := range m.Parts {
+		var part PartStep
+		if reader, ok := p.Part.(TextPart); ok && len(reader.Texts()) > 0 {
+			if part.Texts, err = m.Tower.TextInputs(reader.Texts()); err != nil {
+				return Step{}, fmt.Errorf("%s: %w", p.Name, err)
 			}
 		}
-		s.Same = []engine.Array{engine.Floats(same, len(batch.Videos), len(batch.Videos))}
+		if regularizer, ok := p.Part.(Regularizer); ok {
+			part.Noise = draw(regularizer.Noise(len(batch.Videos), Bucket(longest), m.Tower.Dim()))
+		}
+		s.Parts = append(s.Parts, part)
+	}
+	if masked {
+		s.Same = []engine.Array{SameVideo(batch.Videos)}
 	}
 	return s, nil
 }
 
-// uniform returns numbers in [0, 1) of the given shape, two from each draw.
-func uniform(random *rand.Rand, shape []int) engine.Array {
+// SameVideo returns [B, B], 1 where two places of a batch show one video.
+func SameVideo(videos []Video) engine.Array {
+	same := make([]float32, 0, len(videos)*len(videos))
+	for _, a := range videos {
+		for _, b := range videos {
+			if a.ID == b.ID {
+				same = append(same, 1)
+			} else {
+				same = append(same, 0)
+			}
+		}
+	}
+	return engine.Floats(same, len(videos), len(videos))
+}
+
+// Uniform returns numbers in [0, 1) of the given shape, two from each draw.
+func Uniform(random *rand.Rand, shape ...int) engine.Array {
 	size := 1
 	for _, dim := range shape {
 		size *= dim
@@ -71,8 +101,11 @@ func uniform(random *rand.Rand, shape []int) engine.Array {
 // Arrays returns the step's inputs in the order in which Loss takes their nodes.
 func (s Step) Arrays() []engine.Array {
 	var all []engine.Array
-	for _, part := range [][]engine.Array{s.Videos, s.Texts, s.Noise, s.Same} {
+	for _, part := range [][]engine.Array{s.Videos, s.Texts, s.Noise, s.Targets, s.Same} {
 		all = append(all, part...)
+	}
+	for _, part := range s.Parts {
+		all = append(append(all, part.Texts...), part.Noise...)
 	}
 	return all
 }
@@ -80,41 +113,78 @@ func (s Step) Arrays() []engine.Array {
 // Scale returns exp(logit_scale), by which scores are multiplied in the loss.
 func Scale(vars engine.Vars) *Node { return Exp(vars.Get(LogitScale)) }
 
-// Loss is the graph of the training loss on the nodes of a step's Arrays: the head's Objective, or else InfoNCE of the
-// scaled scores, plus the tower's auxiliary loss. Of like, only how many arrays it has of each sort is used.
-func (m *Model) Loss(vars engine.Vars, like Step, nodes []*Node) *Node {
-	take := func(n int) []*Node {
-		part := nodes[:n]
-		nodes = nodes[n:]
+// Loss is the graph of a training step on the nodes of its Arrays. The first output is the loss: the head's Objective, or
+// else InfoNCE of the scaled scores, plus the tower's auxiliary loss and the parts' own. After it come the scalars that
+// Watched names and the values that Kept names. Of like, only how many arrays it has of each sort is used.
+func (m *Model) Loss(vars engine.Vars, like Step, nodes []*Node) []*Node {
+	take := func(arrays []engine.Array) []*Node {
+		part := nodes[:len(arrays)]
+		nodes = nodes[len(arrays):]
 		return part
 	}
-	videos, texts, noise, same := take(len(like.Videos)), take(len(like.Texts)), take(len(like.Noise)), take(len(like.Same))
+	videos, texts, noise := take(like.Videos), take(like.Texts), take(like.Noise)
+	_, same := take(like.Targets), take(like.Same)
+	parts := make([]struct{ Texts, Noise []*Node }, len(m.Parts))
+	for i := range parts {
+		parts[i].Texts, parts[i].Noise = take(like.Parts[i].Texts), take(like.Parts[i].Noise)
+	}
 	contrast := Contrast{Scale: Scale(vars)}
 	if len(same) > 0 {
 		contrast.Same = same[0]
 	}
 	tower, head := vars.Under(towerPrefix), vars.Under(headPrefix)
-	frames := m.Tower.Video(tower, videos)
-	sentence := m.Head.Text(head, m.Tower.Text(tower, texts))
-	kept := m.Head.Video(head, frames)
+	frames, sentence := m.Tower.Video(tower, videos), m.Tower.Text(tower, texts)
+	left, right := m.Head.Text(head, sentence), m.Head.Video(head, frames)
+	before := Seen{Frames: frames, Sentence: sentence, Kept: right, Said: left, Scale: contrast.Scale}
+	if residual, ok := m.Tower.(Residual); ok {
+		before.Plain = residual.Plain(videos, texts)
+	}
+	seen := func(i int, p NamedPart) (Seen, engine.Vars) {
+		own := before
+		own.Texts = parts[i].Texts
+		own.Read = func(in []*Node) *Node { return m.Tower.Text(tower, in) }
+		return own, vars.Under(p.prefix())
+	}
+	for i, p := range m.Parts {
+		if weighing, ok := p.Part.(Weighing); ok {
+			own, vars := seen(i, p)
+			contrast.weigh(weighing.Weights(vars, own))
+		}
+	}
 	var loss *Node
-	if objective, ok := m.Head.(Objective); ok {
-		loss = objective.Loss(head, contrast, kept, sentence, noise)
-	} else {
-		loss = contrast.Loss(m.Head.Score(head, sentence, kept))
+	var kept, watched []*Node
+	if layer, _ := m.layer(); layer != nil && layer.Trains() {
+		right, left, kept = m.together(vars, right, left)
+	}
+	switch chosen := m.Head.(type) {
+	case JointHead:
+		scores, own := chosen.Joint(head, left, right)
+		loss, kept = contrast.Loss(scores), append(kept, own...)
+	case Objective:
+		loss = chosen.Loss(head, contrast, right, left, noise)
+	default:
+		loss = contrast.Loss(chosen.Score(head, left, right))
 	}
 	if auxiliary, ok := m.Tower.(Auxiliary); ok {
 		if own := auxiliary.Loss(tower, frames, videos, texts); own != nil {
 			loss = Add(loss, own)
 		}
 	}
-	return loss
+	for i, p := range m.Parts {
+		if regularizer, ok := p.Part.(Regularizer); ok {
+			view, vars := seen(i, p)
+			own, scalars := regularizer.Loss(vars, view, parts[i].Noise)
+			count := len(regularizer.Watched())
+			loss, watched, kept = Add(loss, own), append(watched, scalars[:count]...), append(kept, scalars[count:]...)
+		}
+	}
+	return append(append([]*Node{loss}, watched...), kept...)
 }
 
-// Gradient compiles a training step: on the Arrays of steps like the given one it returns the loss, then its gradient with
-// respect to each named parameter in turn.
+// Gradient compiles a training step: on the Arrays of steps like the given one it returns the outputs of Loss, then the
+// loss's gradient with respect to each named parameter in turn.
 func (m *Model) Gradient(like Step, parameters []string) (*engine.Program, error) {
 	return m.Engine.Gradient(m.Weights, parameters, func(vars engine.Vars, nodes []*Node) []*Node {
-		return []*Node{m.Loss(vars, like, nodes)}
+		return m.Loss(vars, like, nodes)
 	})
 }

@@ -60,7 +60,7 @@ func (s Stored) VideoInputs(videos []Video) ([]engine.Array, error) {
 		}
 		longest = max(longest, clip.Features.Rows)
 	}
-	length := bucket(longest)
+	length := Bucket(longest)
 	data := make([]float32, len(videos)*length*s.VideoDim)
 	mask := make([]float32, len(videos)*length)
 	for i, clip := range videos {
@@ -97,6 +97,14 @@ func (s Stored) Text(vars engine.Vars, inputs []*Node) *Node {
 	return s.adapt(vars.Under("text."), inputs[0])
 }
 
+// Plain returns the stored vectors as they are; none where a layer brings them to another width.
+func (s Stored) Plain(videos, texts []*Node) Features {
+	if s.VideoDim != s.TextDim {
+		return Features{}
+	}
+	return Features{Frames: Frames{Vectors: videos[0], Mask: videos[1]}, Sentence: texts[0]}
+}
+
 func (s Stored) adapt(vars engine.Vars, x *Node) *Node {
 	if s.VideoDim != s.TextDim {
 		x = transformer.Linear(vars, "project", x)
@@ -108,9 +116,9 @@ func (s Stored) adapt(vars engine.Vars, x *Node) *Node {
 	return Add(x, transformer.Linear(vars, "up", hidden))
 }
 
-// bucket rounds a length up to 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, …: every shape is compiled once, and padding costs at
+// Bucket rounds a length up to 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, …: every shape is compiled once, and padding costs at
 // most a third.
-func bucket(n int) int {
+func Bucket(n int) int {
 	for power := 1; ; power *= 2 {
 		if n <= power {
 			return power

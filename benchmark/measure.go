@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"sightline"
 	"sightline/align"
@@ -37,7 +38,8 @@ type tested struct {
 	first    []metric.Ranking // by the recall vectors alone; nil for heads of one stage, as is the next
 	twoStage []metric.Ranking // with only the first stage's candidates re-scored
 	cost     Cost
-	epochs   []Epoch // nil where they were not looked at
+	epochs   []Epoch            // nil where they were not looked at
+	watched  map[string]float64 // what the model's parts reported, the mean over the last tenth of the steps
 }
 
 // Cost is what a method takes.
@@ -92,7 +94,7 @@ func (b *bench) measure(ctx context.Context, method Method, seed uint64) (tested
 		if err := about.Accepts(encoder.ID(), encoder.ID(), encoder.Preprocess()); err != nil {
 			return t, err
 		}
-		if t.cost, t.epochs, err = readRun(dir); err != nil {
+		if t.cost, t.epochs, t.watched, err = readRun(dir); err != nil {
 			return t, err
 		}
 	}
@@ -103,7 +105,7 @@ func (b *bench) measure(ctx context.Context, method Method, seed uint64) (tested
 		b.report(Stage{fmt.Sprintf("Testing %s, seed %d, on %s", method.Name, seed, domains[d].domain), 0, 1, 0})
 		pairs := b.test[d]
 		if encoder != b.encoder {
-			split, err := corpus.Open(b.split(domains[d].domain, "test", b.Captions))
+			split, err := corpus.Open(b.split(domains[d].domain, b.On, b.Captions))
 			if err != nil {
 				return t, err
 			}
@@ -120,7 +122,17 @@ func (b *bench) measure(ctx context.Context, method Method, seed uint64) (tested
 
 // folder returns where the run of a method and a seed lies.
 func (b *bench) folder(method Method, seed uint64) string {
-	return filepath.Join(b.Dir, fmt.Sprintf("%s-%s-seed%d", b.Size, strings.ReplaceAll(method.Name, " ", "-"), seed))
+	return filepath.Join(b.Dir, fmt.Sprintf("%s-%s-seed%d", b.Size, folderName(method.Name), seed))
+}
+
+// folderName makes a folder's name of a method's.
+func folderName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '+' || r == '-' || r == '.' || r >= '0' && r <= '9' || unicode.IsLetter(r) {
+			return r
+		}
+		return '-'
+	}, name)
 }
 
 // watched tells whether every epoch of a run is tested on its way: where testing costs little.
@@ -141,12 +153,12 @@ func (b *bench) config(method Method, seed uint64) train.Config {
 func (b *bench) fit(ctx context.Context, config train.Config, dir, bundle string) error {
 	setting := b.setting(b.encoder, "Training "+config.Name)
 	setting.Dir = dir
-	job, records, err := train.Prepare(ctx, config, setting)
+	job, model, records, err := train.Prepare(ctx, config, setting)
 	if err != nil {
 		return err
 	}
-	if watched(config) {
-		job.Judged = func(ctx context.Context, v train.Validation) error { return b.look(ctx, job.Model, dir, v.Epoch) }
+	if b.Watch && watched(config) {
+		job.Judged = func(ctx context.Context, v train.Validation) error { return b.look(ctx, model, dir, v.Epoch) }
 	}
 	record, err := train.Run(ctx, job)
 	if err != nil {
@@ -156,14 +168,14 @@ func (b *bench) fit(ctx context.Context, config train.Config, dir, bundle string
 	if err := record.Save(dir); err != nil {
 		return err
 	}
-	space := sightline.Space{Video: b.encoder.ID(), Text: b.encoder.ID(), Preprocess: b.encoder.Preprocess(), Sampling: corpus.Sampling(frames)}
-	_, err = align.Save(bundle, config.Name, config.Head, job.Model, space)
+	space := sightline.Space{Video: b.encoder.ID(), Text: b.encoder.ID(), Preprocess: b.encoder.Preprocess(), Sampling: corpus.Uniform(frames).String()}
+	_, err = align.Save(bundle, config.Name, config.Head, config.Parts, model, space)
 	return err
 }
 
 // look tests a model as it stands after an epoch and keeps the result in the run's folder.
 func (b *bench) look(ctx context.Context, model *align.Model, dir string, epoch int) error {
-	_, epochs, err := readRun(dir)
+	_, epochs, _, err := readRun(dir)
 	if err != nil {
 		return err
 	}
@@ -192,11 +204,13 @@ func (b *bench) look(ctx context.Context, model *align.Model, dir string, epoch 
 	return atomicfile.Write(filepath.Join(dir, epochsFile), append(text, '\n'))
 }
 
-// readRun returns what a finished run took and what was seen of its epochs, as far as there is either.
-func readRun(dir string) (cost Cost, epochs []Epoch, err error) {
+// readRun returns what a finished run took, what was seen of its epochs, and what its parts reported in the end, as far as
+// there is any of it.
+func readRun(dir string) (cost Cost, epochs []Epoch, watched map[string]float64, err error) {
 	var record struct {
-		Parameters int     `json:"parameters"` // those that were trained, the encoder's among them
-		Seconds    float64 `json:"seconds"`
+		Parameters int           `json:"parameters"` // those that were trained, the encoder's among them
+		Seconds    float64       `json:"seconds"`
+		Watched    train.Watched `json:"watched"`
 	}
 	for name, target := range map[string]any{"record.json": &record, epochsFile: &epochs} {
 		text, err := os.ReadFile(filepath.Join(dir, name))
@@ -204,13 +218,13 @@ func readRun(dir string) (cost Cost, epochs []Epoch, err error) {
 			continue
 		}
 		if err != nil {
-			return cost, nil, err
+			return cost, nil, nil, err
 		}
 		if err := json.Unmarshal(text, target); err != nil {
-			return cost, nil, fmt.Errorf("%s: %w", filepath.Join(dir, name), err)
+			return cost, nil, nil, fmt.Errorf("%s: %w", filepath.Join(dir, name), err)
 		}
 	}
-	return Cost{Parameters: record.Parameters, Seconds: record.Seconds}, epochs, nil
+	return Cost{Parameters: record.Parameters, Seconds: record.Seconds}, epochs, record.Watched.Last(), nil
 }
 
 // test scores a test set, exactly and, for heads of two stages, as served; timed tells to measure single queries too.
@@ -236,7 +250,7 @@ func (t *tested) test(ctx context.Context, model *align.Model, pairs train.Pairs
 			return err
 		}
 	}
-	if !model.Head.Traits().TwoStage {
+	if !model.TwoStage() {
 		return nil
 	}
 	recall, err := model.RecallVectors(ctx, videos)
@@ -265,7 +279,7 @@ func (t *tested) test(ctx context.Context, model *align.Model, pairs train.Pairs
 	t.cost.Lost = lost
 	t.cost.Served, err = median(texts.N, func(a int) error {
 		row := model.RecallTexts(texts.Rows(a, a+1))
-		best := top(similarities(row.Row(0), recall))
+		best := top(similarities(row.Row(0), recall), Candidates)
 		var few align.Encoded
 		for _, n := range best {
 			few.Append(videos.Rows(n, n+1))
@@ -304,7 +318,7 @@ func rescored(scores, firsts sightline.Matrix) (served sightline.Matrix, lost fl
 		first := firsts.Row(a)
 		chosen := make([]bool, scores.Cols)
 		low := float32(0)
-		for _, n := range top(first) {
+		for _, n := range top(first, Candidates) {
 			chosen[n] = true
 			low = min(low, own[n])
 		}
@@ -335,8 +349,8 @@ func similarities(text []float32, videos sightline.Matrix) []float32 {
 	return dots
 }
 
-// top returns the indices of the highest Candidates values.
-func top(values []float32) []int {
+// top returns the indices of the n highest values, the earlier of equals first.
+func top(values []float32, n int) []int {
 	order := make([]int, len(values))
 	for i := range order {
 		order[i] = i
@@ -350,5 +364,5 @@ func top(values []float32) []int {
 		}
 		return 0
 	})
-	return order[:min(Candidates, len(order))]
+	return order[:min(n, len(order))]
 }

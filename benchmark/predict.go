@@ -13,6 +13,7 @@ import (
 	"sightline/corpus"
 	"sightline/encoder/tiny"
 	"sightline/engine"
+	"sightline/train"
 )
 
 // Forecast says how long a part of a benchmark will take.
@@ -80,7 +81,7 @@ func (b *bench) encoding(ctx context.Context, splits map[string]*corpus.Corpus) 
 	const clips = 16
 	start := time.Now()
 	for i := range clips {
-		pictures, err := splits["test"].Frames(ctx, i, frames, b.encoder.FrameSize())
+		pictures, err := splits["test"].Frames(ctx, i, corpus.Uniform(frames), b.encoder.FrameSize())
 		if err != nil {
 			return 0, err
 		}
@@ -112,7 +113,11 @@ func (b *bench) trial(method Method) (step, pair float64, err error) {
 		batch.Videos = append(batch.Videos, b.madeUp(config.Tower.Kind, config.Tower.TrainFrames, random))
 		batch.Texts = append(batch.Texts, align.Sentence{Text: "a", Vector: engine.Normal(random, b.encoder.TextDim(), 1)})
 	}
-	model, err := align.New(b.engine, tower, head, 1)
+	parts, err := train.Parts(context.Background(), config.Parts, b.encoder)
+	if err != nil {
+		return 0, 0, err
+	}
+	model, err := align.New(b.engine, tower, head, 1, parts...)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -120,7 +125,7 @@ func (b *bench) trial(method Method) (step, pair float64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	program, err := model.Gradient(inputs, model.Weights.Names())
+	program, err := model.Gradient(inputs, model.Parameters())
 	if err != nil {
 		return 0, 0, err
 	}

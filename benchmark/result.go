@@ -13,6 +13,7 @@ type Result struct {
 	Size     string    `json:"size"`
 	Rho      float64   `json:"rho"`
 	Captions int       `json:"captions"` // a test video; 0 for all
+	On       string    `json:"on"`       // the split that models were tested on
 	Seeds    int       `json:"seeds"`
 	Encoder  string    `json:"encoder"`
 	Backend  string    `json:"backend"`
@@ -20,6 +21,7 @@ type Result struct {
 	Drops    []Drop    `json:"drops"`
 	Costs    []CostRow `json:"costs"`
 	Chosen   []Chosen  `json:"chosen_on_test"`
+	Watched  []Watched `json:"watched,omitempty"`
 }
 
 // Section is one domain in one direction.
@@ -53,6 +55,12 @@ type Drop struct {
 type CostRow struct {
 	Method string `json:"method"`
 	Cost
+}
+
+// Watched is what the parts of a method reported at the end of training, in the mean over seeds.
+type Watched struct {
+	Method  string             `json:"method"`
+	Scalars map[string]float64 `json:"scalars"`
 }
 
 // Chosen shows how much choosing the best epoch on the test set flatters: mean over seeds of text-to-video R@1 with the
@@ -91,6 +99,15 @@ func (b *bench) tabulate(result *Result, all [][]tested) error {
 			drop.TextToVideo += (r1(t.rankings[1].TextToVideo) - r1(t.rankings[0].TextToVideo)) / n
 			drop.VideoToText += (r1(t.rankings[1].VideoToText) - r1(t.rankings[0].VideoToText)) / n
 		}
+		watched := Watched{method.Name, map[string]float64{}}
+		for _, t := range seeds {
+			for name, value := range t.watched {
+				watched.Scalars[name] += value / n
+			}
+		}
+		if len(watched.Scalars) > 0 {
+			result.Watched = append(result.Watched, watched)
+		}
 		result.Costs, result.Drops = append(result.Costs, cost), append(result.Drops, drop)
 		for d, domain := range domains {
 			chosen := Chosen{Method: method.Name, Domain: domain.domain}
@@ -113,6 +130,9 @@ func (b *bench) tabulate(result *Result, all [][]tested) error {
 // section tabulates one domain in one direction.
 func (b *bench) section(title string, domain int, protocol metric.Protocol, all [][]tested) (Section, error) {
 	section := Section{Title: title + ", " + protocol.Title()}
+	if b.On != "test" {
+		section.Title += " (" + b.On + " split)"
+	}
 	ranks := func(m int, of func(tested) []metric.Ranking) []metric.Ranks {
 		var list []metric.Ranks
 		for _, t := range all[m] {

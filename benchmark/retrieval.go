@@ -2,6 +2,9 @@
 // world, with chance and the ceilings of what can be known beside them. Every training is a run of package train in a
 // folder of its own, so a benchmark that is stopped goes on where it was.
 //
+// Confidence and Anchors train nothing: they look at one model trained with CALM, at what its numbers are worth and at what it
+// sees.
+//
 // It sits above train and metric and below the command line. Start at Retrieval; Predict says beforehand how long it takes.
 package benchmark
 
@@ -26,7 +29,9 @@ type Plan struct {
 	Rho      float64  // share of the facts that captions state
 	Captions int      // sentences a video in validation and test; 1 gives the pairs of MSR-VTT's 1k-A protocol
 	Seeds    int      // trainings of each method
-	Methods  []Method // rows; the first is what others are tested against
+	Methods  []Method // rows; the first is untrained, the second what others are tested against
+	On       string   // the split that models are tested on: "test", or "val" while choices are still being made
+	Watch    bool     // test every epoch, for the table of what choosing on the test set flatters
 	Dir      string   // where runs, features and results are kept
 }
 
@@ -64,7 +69,7 @@ func open(ctx context.Context, e *engine.Engine, plan Plan, report func(Stage)) 
 	}
 	b := &bench{Plan: plan, engine: e, encoder: encoder, report: report}
 	for _, d := range domains {
-		split, err := corpus.Open(plan.split(d.domain, "test", plan.Captions))
+		split, err := corpus.Open(plan.split(d.domain, plan.On, plan.Captions))
 		if err != nil {
 			return nil, err
 		}
@@ -89,7 +94,7 @@ func Retrieval(ctx context.Context, e *engine.Engine, plan Plan, report func(Sta
 	}
 	result := Result{
 		Size: plan.Size, Rho: plan.Rho, Captions: plan.Captions, Seeds: plan.Seeds,
-		Encoder: b.encoder.ID().String(), Backend: e.Name(),
+		On: plan.On, Encoder: b.encoder.ID().String(), Backend: e.Name(),
 	}
 	var all [][]tested // by method and seed
 	for _, method := range plan.Methods {
@@ -132,7 +137,7 @@ func (b *bench) setting(encoder *tiny.Encoder, label string) train.Setting {
 }
 
 func (b *bench) pairs(ctx context.Context, split *corpus.Corpus, encoder *tiny.Encoder) (train.Pairs, error) {
-	return train.StoredPairs(ctx, split, b.setting(encoder, ""), frames)
+	return train.StoredPairs(ctx, split, b.setting(encoder, ""), corpus.Uniform(frames))
 }
 
 // since returns the seconds gone by.

@@ -35,6 +35,7 @@ func TestRetrieval(t *testing.T) {
 	}
 	e := enginetest.Open(t)
 	plan := Plan{
+		Watch: true, On: "test",
 		Size: "demo", Rho: 0.75, Captions: 1, Seeds: 2, Dir: t.TempDir(),
 		Methods: []Method{chosen[0], once(chosen[1]), once(chosen[2])},
 	}
@@ -125,7 +126,7 @@ func TestRescoredKeepsCandidatesAbove(t *testing.T) {
 	missed := 0
 	for a := range texts {
 		chosen := map[int]bool{}
-		for _, n := range top(first.Row(a)) {
+		for _, n := range top(first.Row(a), Candidates) {
 			chosen[n] = true
 		}
 		best := 0

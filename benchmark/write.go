@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sightline/internal/atomicfile"
@@ -75,7 +77,34 @@ func (r Result) tables() []grid {
 	if chosen.rows != nil {
 		all = append(all, chosen)
 	}
+	if r.Watched != nil {
+		all = append(all, r.watched())
+	}
 	return all
+}
+
+// watched tabulates what the parts of methods reported.
+func (r Result) watched() grid {
+	names := map[string]bool{}
+	for _, w := range r.Watched {
+		for name := range w.Scalars {
+			names[name] = true
+		}
+	}
+	sorted := slices.Sorted(maps.Keys(names))
+	g := grid{title: "What the parts report at the end of training, mean over seeds", head: append([]string{""}, sorted...)}
+	for _, w := range r.Watched {
+		row := []string{w.Method}
+		for _, name := range sorted {
+			if value, ok := w.Scalars[name]; ok {
+				row = append(row, fmt.Sprintf("%.3g", value))
+			} else {
+				row = append(row, "–")
+			}
+		}
+		g.rows = append(g.rows, row)
+	}
+	return g
 }
 
 // plain prints the grid in lined-up columns.
@@ -110,39 +139,52 @@ func (g grid) markdown(w io.Writer) error {
 	return err
 }
 
-// save writes results.json, table.md and recall.png.
-func (r Result) save(dir string) error {
-	text, err := json.MarshalIndent(r, "", "  ")
+// saveResult writes what was found as results.json, and as table.md what table writes.
+func saveResult(dir string, result any, table func(io.Writer) error) error {
+	text, err := json.MarshalIndent(result, "", "  ")
 	if err != nil {
 		return err
 	}
 	if err := atomicfile.Write(filepath.Join(dir, "results.json"), append(text, '\n')); err != nil {
 		return err
 	}
-	var table bytes.Buffer
-	for _, section := range r.Sections {
-		t := section.table()
-		t.Title = "### " + t.Title
-		if err := t.Markdown(&table); err != nil {
-			return err
-		}
-		fmt.Fprintln(&table)
-		for _, test := range section.Tests {
-			for _, d := range test.Differences {
-				if d.Metric == "R@1" {
-					fmt.Fprintf(&table, "- %s against %s, paired over all seeds: %v\n", test.Method, test.Against, d)
-				}
-			}
-		}
-		fmt.Fprintln(&table)
+	var markdown bytes.Buffer
+	if err := table(&markdown); err != nil {
+		return err
 	}
-	for _, grid := range r.tables() {
-		if err := grid.markdown(&table); err != nil {
-			return err
-		}
-	}
-	if err := atomicfile.Write(filepath.Join(dir, "table.md"), table.Bytes()); err != nil {
+	return atomicfile.Write(filepath.Join(dir, "table.md"), markdown.Bytes())
+}
+
+// save writes results.json, table.md and recall.png.
+func (r Result) save(dir string) error {
+	if err := saveResult(dir, r, r.markdown); err != nil {
 		return err
 	}
 	return r.draw(filepath.Join(dir, "recall.png"))
+}
+
+// markdown prints the tables, and below each direction its paired tests.
+func (r Result) markdown(w io.Writer) error {
+	for _, section := range r.Sections {
+		t := section.table()
+		t.Title = "### " + t.Title
+		if err := t.Markdown(w); err != nil {
+			return err
+		}
+		fmt.Fprintln(w)
+		for _, test := range section.Tests {
+			for _, d := range test.Differences {
+				if d.Metric == "R@1" {
+					fmt.Fprintf(w, "- %s against %s, paired over all seeds: %v\n", test.Method, test.Against, d)
+				}
+			}
+		}
+		fmt.Fprintln(w)
+	}
+	for _, grid := range r.tables() {
+		if err := grid.markdown(w); err != nil {
+			return err
+		}
+	}
+	return nil
 }

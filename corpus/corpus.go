@@ -15,6 +15,7 @@ import (
 	"math"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,7 +27,8 @@ import (
 )
 
 // Scheme starts the names of rendered splits: world:A/base/train, with options as in world:A/base/train?seed=7&rho=1 and
-// captions=1 for the first so many captions of each video, and world:stills/60000?seed=1 for that many still pictures.
+// captions=1 for the first so many captions of each video; world:A/base/moments/train and world:A/base/tasks/train for
+// films; and world:stills/60000?seed=1 for that many still pictures.
 const Scheme = "world:"
 
 // DefaultSeed is the world's seed where a name gives none. Published tables use it.
@@ -39,6 +41,7 @@ type Corpus struct {
 	Rendered bool // frames come from the renderer, not from files
 
 	clips   []world.Clip
+	films   []world.Film
 	stills  []sightline.Frame
 	options world.Options
 	drawnAs string // names the pictures: the name without what changes captions alone
@@ -48,10 +51,11 @@ type Corpus struct {
 func Open(name string) (*Corpus, error) {
 	spec, rendered := strings.CutPrefix(name, Scheme)
 	if !rendered {
-		if set, known, err := dataset.Published(name); known {
-			return &Corpus{Name: name, Set: set}, err
+		read := dataset.Read
+		if dataset.IsPublished(name) {
+			read = dataset.Published
 		}
-		set, err := dataset.Read(name)
+		set, err := read(name)
 		if err != nil {
 			return nil, err
 		}
@@ -60,41 +64,62 @@ func Open(name string) (*Corpus, error) {
 	if n, seed, ok := Stills(name); ok {
 		return stills(name, n, seed), nil
 	}
-	domain, split, options, captions, err := parse(spec)
+	wanted, err := parse(spec)
 	if err != nil {
 		return nil, &sightline.Error{
 			Kind: sightline.Usage, What: "open corpus " + name, Err: err,
 			Try: "write world:A/base/train or world:stills/1000, with ?seed=7 after it if need be",
 		}
 	}
-	drawn := world.New(domain, options)
-	clips := drawn.Clips[split]
-	for i := range clips {
-		clips[i].Captions = clips[i].Captions[:min(captions, len(clips[i].Captions))]
-	}
+	drawn := world.New(wanted.domain, wanted.options)
 	path, _, _ := strings.Cut(spec, "?")
-	return &Corpus{
-		Name: name, Set: drawn.Set(split), Rendered: true, clips: clips, options: options,
-		drawnAs: fmt.Sprintf("%s seed %d", path, options.Seed),
-	}, nil
+	c := &Corpus{Name: name, Rendered: true, options: wanted.options, drawnAs: fmt.Sprintf("%s seed %d", path, wanted.options.Seed)}
+	switch wanted.films {
+	case "moments":
+		c.films = drawn.Moments[wanted.split]
+	case "tasks":
+		c.films = drawn.Tasks[wanted.split]
+	default:
+		c.clips = drawn.Clips[wanted.split]
+		for i := range c.clips {
+			c.clips[i].Captions = c.clips[i].Captions[:min(wanted.captions, len(c.clips[i].Captions))]
+		}
+		c.Set = drawn.Set(wanted.split)
+		return c, nil
+	}
+	c.Set = world.FilmSet("world "+path, c.films)
+	return c, nil
 }
 
-func parse(spec string) (domain world.Domain, split world.Split, options world.Options, captions int, err error) {
+// rendered is what the name of a rendered split asks for.
+type rendered struct {
+	domain   world.Domain
+	films    string // "moments" or "tasks"; "" for clips
+	split    world.Split
+	options  world.Options
+	captions int // of each clip
+}
+
+func parse(spec string) (r rendered, err error) {
 	path, query, _ := strings.Cut(spec, "?")
 	parts := strings.Split(path, "/")
+	if len(parts) == 4 && (parts[2] == "moments" || parts[2] == "tasks") {
+		r.films = parts[2]
+		parts = slices.Delete(parts, 2, 3)
+	}
 	if len(parts) != 3 {
-		return 0, 0, options, 0, errors.New("a rendered split has a domain, a size and a part")
+		return r, errors.New("a rendered split has a domain, a size and a part")
 	}
-	if domain, err = named(parts[0], world.A, world.B); err != nil {
+	if r.domain, err = named(parts[0], world.A, world.B); err != nil {
 		return
 	}
-	if options.Extent, err = world.ExtentOf(parts[1]); err != nil {
+	if r.options.Extent, err = world.ExtentOf(parts[1]); err != nil {
 		return
 	}
-	if split, err = named(parts[2], world.Train, world.Val, world.Test); err != nil {
+	if r.split, err = named(parts[2], world.Train, world.Val, world.Test); err != nil {
 		return
 	}
-	options.Seed, options.Rho, captions = DefaultSeed, world.DefaultRho, math.MaxInt
+	r.options.Seed, r.options.Rho, r.captions = DefaultSeed, world.DefaultRho, math.MaxInt
 	values, err := url.ParseQuery(query)
 	if err != nil {
 		return
@@ -103,14 +128,14 @@ func parse(spec string) (domain world.Domain, split world.Split, options world.O
 		value := values.Get(key)
 		switch key {
 		case "seed":
-			options.Seed, err = strconv.ParseUint(value, 10, 64)
+			r.options.Seed, err = strconv.ParseUint(value, 10, 64)
 		case "rho":
-			if options.Rho, err = strconv.ParseFloat(value, 64); err == nil && !(options.Rho > 0 && options.Rho <= 1) {
+			if r.options.Rho, err = strconv.ParseFloat(value, 64); err == nil && !(r.options.Rho > 0 && r.options.Rho <= 1) {
 				err = fmt.Errorf("rho is %s, not in (0, 1]", value)
 			}
 		case "captions":
-			if captions, err = strconv.Atoi(value); err == nil && captions < 1 {
-				err = fmt.Errorf("%d captions of a video are none", captions)
+			if r.captions, err = strconv.Atoi(value); err == nil && (r.captions < 1 || r.films != "") {
+				err = fmt.Errorf("%d captions are no choice; clips have one or more, and films are asked for each of theirs", r.captions)
 			}
 		default:
 			err = fmt.Errorf("unknown option %q", key)
@@ -119,7 +144,7 @@ func parse(spec string) (domain world.Domain, split world.Split, options world.O
 			return
 		}
 	}
-	return domain, split, options, captions, nil
+	return r, nil
 }
 
 // Stills takes the name of still pictures apart: how many, drawn from which seed. It is false for other names.
@@ -163,34 +188,52 @@ func named[T fmt.Stringer](name string, choices ...T) (T, error) {
 	return none, fmt.Errorf("%q is none of %s", name, strings.Join(names, ", "))
 }
 
-// Sampling names how n frames are taken, for Space.Sampling.
-func Sampling(n int) string { return video.Uniform(n).String() }
+// Plan says which frames of each video are taken, and names it as Space.Sampling does.
+type Plan = video.Plan
 
-// Frames returns n uniformly sampled frames of video i. Pictures of files whose short side is longer than size are scaled
-// down to it while they are decoded; size 0 leaves them as they are.
-func (c *Corpus) Frames(ctx context.Context, i, n, size int) ([]sightline.Frame, error) {
-	frames, _, err := c.sample(ctx, i, n, size)
+// Uniform takes n frames of each video at equal distances, as retrieval benchmarks do.
+func Uniform(n int) Plan { return video.Uniform(n) }
+
+// Rate takes so many frames a second, as an archive does and as moments are found in.
+func Rate(aSecond float64) Plan { return video.Rate(aSecond) }
+
+// Frames returns the frames of video i that a plan takes. Pictures of files whose short side is longer than size are scaled
+// down to it while they are decoded; size 0 leaves them as they are. Where the video is a stretch of a longer file
+// (Set.Cut), the frames come from that stretch and times count from where it starts; it is an error where the file ends
+// before the stretch starts. A stretch that runs beyond the file ends with the file.
+func (c *Corpus) Frames(ctx context.Context, i int, plan Plan, size int) ([]sightline.Frame, error) {
+	frames, _, err := c.sample(ctx, i, plan, size)
 	return frames, err
 }
 
 // sample returns the frames of video i as Frames does, and the time in seconds at which the last of them ends.
-func (c *Corpus) sample(ctx context.Context, i, n, size int) (frames []sightline.Frame, end float64, err error) {
+func (c *Corpus) sample(ctx context.Context, i int, plan Plan, size int) (frames []sightline.Frame, end float64, err error) {
 	fps := 0.0 // while unknown
 	switch {
 	case c.stills != nil:
 		frames = c.stills[i : i+1]
 	case c.Rendered:
-		frames, end = c.clips[i].Frames(n), c.Set.Videos[i].Duration
+		if frames, err = c.draw(i, plan); err != nil {
+			return nil, 0, err
+		}
+		end = c.Set.Videos[i].Duration
 	default:
 		info, err := video.Probe(ctx, c.Set.Videos[i].Path)
 		if err != nil {
 			return nil, 0, err
 		}
-		frames, end, fps = make([]sightline.Frame, 0, n), info.Duration, info.FPS.Float()
-		for frame, err := range info.Sample(ctx, video.Uniform(n), size) {
+		cut := c.Set.Cut(i)
+		if cut == (sightline.Span{}) {
+			cut.End = info.Duration
+		} else if plan, err = within(info, &cut, plan); err != nil {
+			return nil, 0, err
+		}
+		end, fps = cut.Length(), info.FPS.Float()
+		for frame, err := range info.Sample(ctx, plan, size) {
 			if err != nil {
 				return nil, 0, err
 			}
+			frame.Time = max(0, frame.Time-cut.Start) // the picture on show at the start may have come before it
 			frames = append(frames, frame)
 		}
 	}
@@ -199,6 +242,72 @@ func (c *Corpus) sample(ctx context.Context, i, n, size int) (frames []sightline
 		end = last + 1/max(fps, 1)
 	}
 	return frames, end, ctx.Err()
+}
+
+// draw renders the frames of video i that a plan takes: of clips uniform ones, of films so many a second.
+func (c *Corpus) draw(i int, plan video.Plan) ([]sightline.Frame, error) {
+	switch n := plan.(type) {
+	case video.Uniform:
+		if c.clips != nil {
+			return c.clips[i].Frames(int(n)), nil
+		}
+	case video.Rate:
+		if c.films != nil {
+			return slices.Collect(c.films[i].Sample(float64(n))), nil
+		}
+	}
+	return nil, &sightline.Error{
+		Kind: sightline.Usage, What: "sample " + c.Name, Err: fmt.Errorf("it is not rendered in the sampling %v", plan),
+		Try: "clips are sampled uniformly, films by frames a second; as files (sightline world DIR) they are sampled in any way",
+	}
+}
+
+// within ends a stretch where the file ends, and takes frames of it as the plan takes them of a file.
+func within(info *video.Info, cut *sightline.Span, plan video.Plan) (video.Plan, error) {
+	if cut.Start >= info.Duration {
+		return nil, &sightline.Error{
+			Kind: sightline.Failed, What: "sample frames of " + info.Path,
+			Err: fmt.Errorf("it ends at %.1f s, before the stretch from %.1f to %.1f s", info.Duration, cut.Start, cut.End),
+			Try: "get the whole video again: what the data set calls the video lies behind the end of this file",
+		}
+	}
+	cut.End = min(cut.End, info.Duration)
+	var at video.At
+	switch n := plan.(type) {
+	case video.Uniform:
+		for k := range int(n) {
+			at = append(at, cut.Start+cut.Length()*(float64(k)+0.5)/float64(n))
+		}
+	case video.Rate:
+		for t := cut.Start; t < cut.End; t += 1 / float64(n) {
+			at = append(at, t)
+		}
+	default:
+		return nil, fmt.Errorf("sample frames of a stretch of %s: not in the sampling %v", info.Path, plan)
+	}
+	return at, nil
+}
+
+// Cues returns what is said in video i, in order of time, as video.RepairCues leaves it, and how many lines that changed.
+// Of a stretch of a file it is what is said there, in the time of the stretch.
+func (c *Corpus) Cues(ctx context.Context, i int) (cues []sightline.Cue, repaired int, err error) {
+	switch {
+	case c.films != nil:
+		return c.films[i].Cues, 0, nil
+	case c.Rendered || c.Set.Videos[i].Path == "":
+		return nil, 0, nil
+	}
+	if cues, err = video.Subtitles(ctx, c.Set.Videos[i].Path); err != nil {
+		return nil, 0, err
+	}
+	if cut := c.Set.Cut(i); cut != (sightline.Span{}) {
+		cues = slices.DeleteFunc(cues, func(cue sightline.Cue) bool { return cue.Intersect(cut) <= 0 })
+		for k := range cues {
+			cues[k].Start, cues[k].End = max(cues[k].Start, cut.Start)-cut.Start, min(cues[k].End, cut.End)-cut.Start
+		}
+	}
+	cues, repaired = video.RepairCues(cues)
+	return cues, repaired, nil
 }
 
 // Decoder names what decodes the frames.
@@ -213,15 +322,18 @@ func (c *Corpus) Decoder(ctx context.Context) string {
 	return "ffmpeg " + version.Text
 }
 
-// Hash returns 16 hex digits over the captions and over what the videos are: the renderer's options, or the paths, sizes
-// and times of change of the files.
+// Hash returns 16 hex digits over the captions and over what the videos are: the renderer's options, or the sizes and
+// times of change of the files, with the stretch of them where not all counts.
 func (c *Corpus) Hash() string {
 	sum := sha256.New()
 	encoder := json.NewEncoder(sum)
 	_ = encoder.Encode(c.options) // a hash takes every write, and these types always marshal
 	_ = encoder.Encode(c.Set.Captions)
-	for _, v := range c.Set.Videos {
+	for i, v := range c.Set.Videos {
 		fmt.Fprintln(sum, v.ID)
+		if cut := c.Set.Cut(i); cut != (sightline.Span{}) {
+			fmt.Fprintln(sum, cut.Start, cut.End)
+		}
 		if c.Rendered {
 			continue
 		}

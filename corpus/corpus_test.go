@@ -50,11 +50,11 @@ func TestRenderedSplitsAreFixedByTheirNames(t *testing.T) {
 			t.Errorf("%s has the hash of world:A/demo/test", other)
 		}
 	}
-	frames, err := a.Frames(t.Context(), 3, 8, 0)
+	frames, err := a.Frames(t.Context(), 3, corpus.Uniform(8), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	same, err := again.Frames(t.Context(), 3, 8, 0)
+	same, err := again.Frames(t.Context(), 3, corpus.Uniform(8), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestEncodeGivesRowsOfEveryVideoInOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := 0
-	features, err := c.Encode(t.Context(), encoder, 1, feature.Store{}, func(done int) { last = done })
+	features, err := c.Encode(t.Context(), encoder, corpus.Uniform(1), feature.Store{}, func(done int) { last = done })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func TestEncodeGivesRowsOfEveryVideoInOrder(t *testing.T) {
 		t.Errorf("progress ended at %d of 70", last)
 	}
 	for i, f := range features {
-		frames, err := c.Frames(t.Context(), i, 1, 0)
+		frames, err := c.Frames(t.Context(), i, corpus.Uniform(1), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,7 +126,7 @@ func TestEncodeStoresFilesWhateverTheirPairsSayOfThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := feature.Store{Dir: filepath.Join(dir, "features")}
-	made, err := c.Encode(t.Context(), encoder, 8, store, nil)
+	made, err := c.Encode(t.Context(), encoder, corpus.Uniform(8), store, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestEncodeStoresFilesWhateverTheirPairsSayOfThem(t *testing.T) {
 	}
 	left.File.Close()
 	before := names(t, folder)
-	again, err := c.Encode(t.Context(), encoder, 8, store, nil)
+	again, err := c.Encode(t.Context(), encoder, corpus.Uniform(8), store, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func TestEncodeStoresFilesWhateverTheirPairsSayOfThem(t *testing.T) {
 	if c, err = corpus.Open(name); err != nil {
 		t.Fatal(err)
 	}
-	replaced, err := c.Encode(t.Context(), encoder, 8, store, nil)
+	replaced, err := c.Encode(t.Context(), encoder, corpus.Uniform(8), store, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,11 +17,11 @@ import (
 	"sightline/feature"
 )
 
-// Encode returns the features of n uniformly sampled frames of every video, in the order of the set. They are taken from
+// Encode returns the features of the frames that a plan takes of every video, in the order of the set. They are taken from
 // the store where they are there and stored where they are not, to the same values either way, and what killed processes
 // left unfinished in the store is removed; with a store without a folder they are made anew. Decoding runs ahead of encoding. Progress, if not nil, is told how many videos are done.
-func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, n int, store feature.Store, progress func(done int)) ([]feature.Features, error) {
-	space := sightline.Space{Video: frames.ID(), Preprocess: frames.Preprocess(), Sampling: Sampling(n)}
+func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, plan Plan, store feature.Store, progress func(done int)) ([]feature.Features, error) {
+	space := sightline.Space{Video: frames.ID(), Preprocess: frames.Preprocess(), Sampling: plan.String()}
 	kept := store.Dir != ""
 	if kept {
 		if err := store.Clean(space); err != nil {
@@ -35,7 +35,7 @@ func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, n int,
 			missing = append(missing, i)
 			continue
 		}
-		stored, err := store.Read(feature.Header{VideoID: c.storedAs(v), Stream: feature.Frame, Space: space})
+		stored, err := store.Read(feature.Header{VideoID: c.storedAs(i), Stream: feature.Frame, Space: space})
 		switch {
 		case err == nil:
 			stored.VideoID = v.ID
@@ -51,6 +51,7 @@ func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, n int,
 		progress(done)
 	}
 	var waiting []decoded
+	held := 0 // frames waiting
 	encode := func() error {
 		var pictures []sightline.Frame
 		for _, d := range waiting {
@@ -62,11 +63,10 @@ func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, n int,
 		}
 		first := 0
 		for _, d := range waiting {
-			v := c.Set.Videos[d.video]
 			own := rows.Data[first*rows.Cols : (first+len(d.frames))*rows.Cols]
 			first += len(d.frames)
 			made := feature.Features{
-				Header: feature.Header{VideoID: c.storedAs(v), Stream: feature.Frame, Space: space},
+				Header: feature.Header{VideoID: c.storedAs(d.video), Stream: feature.Frame, Space: space},
 				Spans:  spans(d.frames, d.end),
 				Rows:   sightline.Matrix{Rows: len(d.frames), Cols: rows.Cols, Data: own},
 			}
@@ -78,20 +78,21 @@ func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, n int,
 					return err
 				}
 			}
-			made.VideoID = v.ID
+			made.VideoID = c.Set.Videos[d.video].ID
 			all[d.video] = made
 		}
 		if done += len(waiting); progress != nil {
 			progress(done)
 		}
-		waiting = waiting[:0]
+		waiting, held = waiting[:0], 0
 		return nil
 	}
-	for decoded := range c.decode(ctx, missing, n, frames.FrameSize()) {
+	for decoded := range c.decode(ctx, missing, plan, frames.FrameSize()) {
 		if decoded.err != nil {
 			return nil, fmt.Errorf("encode %s: %w", c.Name, decoded.err)
 		}
-		if waiting = append(waiting, decoded); len(waiting)*n >= blockFrames {
+		waiting, held = append(waiting, decoded), held+len(decoded.frames)
+		if held >= blockFrames {
 			if err := encode(); err != nil {
 				return nil, err
 			}
@@ -105,9 +106,11 @@ func (c *Corpus) Encode(ctx context.Context, frames encoder.FrameEncoder, n int,
 	return all, ctx.Err()
 }
 
-// storedAs names a video in the feature store. Ids are unique in one data set only, and a file may be replaced: where the
-// video is a file, its path, size and time of change are part of the name; where it is rendered, the split it belongs to.
-func (c *Corpus) storedAs(v sightline.Video) string {
+// storedAs names video i in the feature store. Ids are unique in one data set only, and a file may be replaced: where the
+// video is a file, its path, size and time of change are part of the name, and so is the stretch of it that counts; where
+// it is rendered, the split it belongs to.
+func (c *Corpus) storedAs(i int) string {
+	v := c.Set.Videos[i]
 	if c.Rendered {
 		return c.drawnAs + " " + v.ID
 	}
@@ -119,7 +122,11 @@ func (c *Corpus) storedAs(v sightline.Video) string {
 	if err != nil {
 		return v.ID
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d\x00%d", path, info.Size(), info.ModTime().UnixNano()))
+	source := fmt.Appendf(nil, "%s\x00%d\x00%d", path, info.Size(), info.ModTime().UnixNano())
+	if cut := c.Set.Cut(i); cut != (sightline.Span{}) {
+		source = fmt.Appendf(source, "\x00%v\x00%v", cut.Start, cut.End)
+	}
+	sum := sha256.Sum256(source)
 	return fmt.Sprintf("%s-%x", v.ID, sum[:4])
 }
 
@@ -129,11 +136,13 @@ const blockFrames = 64
 // MaxPictures bounds the bytes of pictures that Pictures holds in memory.
 const MaxPictures = 4 << 30
 
-// Pictures returns a function that gives n uniformly sampled frames of any video, again and again, as training end to end
+// Pictures returns a function that gives the frames that a plan takes of any video, again and again, as training end to end
 // asks for them. Videos in files are decoded once, now, and held in memory; rendered ones are drawn when asked for.
-func (c *Corpus) Pictures(ctx context.Context, n, size int, progress func(done int)) (func(ctx context.Context, video int) ([]sightline.Frame, error), error) {
+func (c *Corpus) Pictures(ctx context.Context, plan Plan, size int, progress func(done int)) (func(ctx context.Context, video int) ([]sightline.Frame, error), error) {
 	if c.Rendered {
-		return func(ctx context.Context, video int) ([]sightline.Frame, error) { return c.Frames(ctx, video, n, size) }, nil
+		return func(ctx context.Context, video int) ([]sightline.Frame, error) {
+			return c.Frames(ctx, video, plan, size)
+		}, nil
 	}
 	held := make([][]sightline.Frame, len(c.Set.Videos))
 	all := make([]int, len(held))
@@ -141,7 +150,7 @@ func (c *Corpus) Pictures(ctx context.Context, n, size int, progress func(done i
 		all[i] = i
 	}
 	done, bytes := 0, 0
-	for decoded := range c.decode(ctx, all, n, size) {
+	for decoded := range c.decode(ctx, all, plan, size) {
 		if decoded.err != nil {
 			return nil, fmt.Errorf("decode %s: %w", c.Name, decoded.err)
 		}
@@ -185,7 +194,7 @@ type decoded struct {
 
 // decode yields the frames of the given videos in whatever order they come, from as many decoders as there are cores. It
 // ends early after an error and when ctx ends.
-func (c *Corpus) decode(ctx context.Context, videos []int, n, size int) func(yield func(decoded) bool) {
+func (c *Corpus) decode(ctx context.Context, videos []int, plan Plan, size int) func(yield func(decoded) bool) {
 	return func(yield func(decoded) bool) {
 		ctx, stop := context.WithCancel(ctx)
 		results, queue := make(chan decoded, runtime.GOMAXPROCS(0)), make(chan int)
@@ -205,7 +214,7 @@ func (c *Corpus) decode(ctx context.Context, videos []int, n, size int) func(yie
 		for range runtime.GOMAXPROCS(0) {
 			workers.Go(func() {
 				for video := range queue {
-					frames, end, err := c.sample(ctx, video, n, size)
+					frames, end, err := c.sample(ctx, video, plan, size)
 					select {
 					case results <- decoded{video, frames, end, err}:
 					case <-ctx.Done():

@@ -15,9 +15,14 @@ func (c *Corpus) Oracles() ([]metric.Row, error) {
 	if !ok {
 		return nil, nil
 	}
+	var captions []world.Caption
+	var facts []world.Facts
+	for _, clip := range known.clips {
+		captions, facts = append(captions, clip.Captions...), append(facts, clip.Facts)
+	}
 	var rows []metric.Row
 	for _, sight := range []world.Sight{world.FullSight, world.OrderBlind, world.Motionless} {
-		ceilings, err := sight.Ceiling(known.rho, known.captions, c.Set.Owner(), known.facts)
+		ceilings, err := sight.Ceiling(known.rho, captions, c.Set.Owner(), facts)
 		if err != nil {
 			return nil, err
 		}
@@ -28,21 +33,22 @@ func (c *Corpus) Oracles() ([]metric.Row, error) {
 	return rows, nil
 }
 
+// Clips returns what the renderer knows of a rendered split of clips, in the order of the set; false for other data. A split
+// that lies in a world's folder counts as rendered while it is what was written there.
+func (c *Corpus) Clips() ([]world.Clip, bool) {
+	known, ok := c.truth()
+	return known.clips, ok
+}
+
 // truth is what the renderer knows of a split.
 type truth struct {
-	rho      float64
-	captions []world.Caption
-	facts    []world.Facts
+	rho   float64
+	clips []world.Clip
 }
 
 func (c *Corpus) truth() (truth, bool) {
 	if c.clips != nil {
-		known := truth{rho: c.options.Rho}
-		for _, clip := range c.clips {
-			known.facts = append(known.facts, clip.Facts)
-			known.captions = append(known.captions, clip.Captions...)
-		}
-		return known, true
+		return truth{c.options.Rho, c.clips}, true
 	}
 	dir, file := filepath.Split(c.Name)
 	dir = filepath.Clean(dir)
@@ -62,7 +68,7 @@ func (c *Corpus) truth() (truth, bool) {
 			drawn := world.New(domain, options)
 			captions, _ := drawn.Captions(part)
 			same := slices.EqualFunc(captions, c.Set.Texts(), func(c world.Caption, text string) bool { return c.Text == text })
-			return truth{meta.Rho, captions, drawn.Facts(part)}, same
+			return truth{meta.Rho, drawn.Clips[part]}, same
 		}
 	}
 	return truth{}, false

@@ -15,7 +15,7 @@ type Problem struct {
 	File string `json:"file"`
 	Line int    `json:"line,omitempty"` // from 1; 0 when the whole file is meant
 	What string `json:"what"`
-	// Fatal problems make Read fail; the others are worth a look.
+	// Fatal problems make Read fail, or put one video into two splits; the others are worth a look.
 	Fatal bool `json:"fatal"`
 }
 
@@ -29,16 +29,19 @@ func (p Problem) String() string {
 
 // Report is everything Check found.
 type Report struct {
-	Files    []string  `json:"files"`
-	Videos   int       `json:"videos"`
-	Captions int       `json:"captions"`
-	Shared   int       `json:"shared"`   // captions that an earlier one of another video repeats, whatever the case
-	Missing  int       `json:"missing"`  // videos of a published benchmark whose file is not there
-	Dead     int       `json:"dead"`     // of these, known to be gone from where they came from
-	Problems []Problem `json:"problems"` // in the order of the files
+	Files      []string  `json:"files"`
+	Videos     int       `json:"videos"`
+	Captions   int       `json:"captions"`
+	Shared     int       `json:"shared"`        // captions that an earlier one of another video repeats, whatever the case
+	Missing    int       `json:"missing"`       // videos whose file is not there
+	Dead       int       `json:"dead"`          // of these, known to be gone from where they came from; they are not listed
+	Duplicates int       `json:"duplicates"`    // pairs, listed ids and files that come again
+	Empty      int       `json:"empty"`         // captions without a text, and listed videos without a caption
+	InTwo      int       `json:"in_two_splits"` // videos that are in another split too
+	Problems   []Problem `json:"problems"`      // in the order of the files
 }
 
-// Fatal returns how many problems keep the data from being read.
+// Fatal returns how many problems keep the data from being used.
 func (r Report) Fatal() int {
 	n := 0
 	for _, p := range r.Problems {
@@ -49,10 +52,15 @@ func (r Report) Fatal() int {
 	return n
 }
 
-// Check reads a file of pairs, or a folder with train, val and test files, and reports every problem: lines that Read
-// refuses, and video files that are missing or empty, the same pair twice, one video file under two ids, spans beyond the
-// stated duration, and videos that stand in two splits. It fails only when path itself cannot be opened.
-func Check(path string) (Report, error) {
+// Check reads a file of pairs, or a folder with train, val and test files, or a split of a published benchmark, and reports
+// every problem: lines that Read refuses, and video files that are missing or empty, the same pair twice, one video file
+// under two ids, spans beyond the stated duration, and videos that stand in two splits. Dead, which may be nil, are ids known
+// to be gone from where they came from. Of a published benchmark's file only the first thing that Published refuses to
+// parse is told. Check fails only when what is named cannot be opened.
+func Check(path string, dead map[string]bool) (Report, error) {
+	if IsPublished(path) {
+		return checkPublished(path, dead)
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return Report{}, unreadable(path, err)
@@ -71,12 +79,12 @@ func Check(path string) (Report, error) {
 	}
 	c := checker{
 		videos: map[string]placed{}, paths: map[string]string{}, texts: map[string]string{},
-		pairs: map[pairKey]int{}, report: Report{Files: files},
+		pairs: map[pairKey]int{}, inTwo: map[string]bool{}, report: Report{Files: files}, dead: dead,
 	}
 	for _, file := range files {
 		c.file(file)
 	}
-	c.report.Videos = len(c.videos)
+	c.report.Videos, c.report.InTwo = len(c.videos), len(c.inTwo)
 	return c.report, nil
 }
 
@@ -97,6 +105,8 @@ type checker struct {
 	paths  map[string]string // id by path
 	texts  map[string]string // id by caption
 	pairs  map[pairKey]int   // line
+	dead   map[string]bool   // ids
+	inTwo  map[string]bool   // ids
 }
 
 func (c *checker) note(file string, line int, fatal bool, format string, args ...any) {
@@ -107,6 +117,9 @@ func (c *checker) file(path string) {
 	b := newBuilder(path)
 	err := readRows(path, func(r row, problem *rowError) error {
 		if problem != nil {
+			if errors.Is(problem, errEmpty) {
+				c.report.Empty++
+			}
 			c.note(path, problem.line, true, "%v", problem.err)
 			return nil
 		}
@@ -131,6 +144,7 @@ func (c *checker) row(file string, r row, v sightline.Video) {
 		c.videos[r.id] = placed{file, r.split, r.line}
 		c.video(file, r.line, v)
 	} else if first.file != file || first.split != r.split {
+		c.inTwo[r.id] = true
 		c.note(file, r.line, true, "video %q is in another split too: %s:%d", r.id, first.file, first.line)
 	}
 	if r.split != "" && r.split != "train" && r.split != "val" && r.split != "test" {
@@ -143,6 +157,7 @@ func (c *checker) row(file string, r row, v sightline.Video) {
 		c.report.Captions++
 		key := pairKey{file, r.id, text, r.span}
 		if line, ok := c.pairs[key]; ok {
+			c.report.Duplicates++
 			c.note(file, r.line, false, "the same pair stands on line %d", line)
 		} else {
 			c.pairs[key] = r.line
@@ -162,11 +177,15 @@ func (c *checker) video(file string, line int, v sightline.Video) {
 		return // features made elsewhere
 	}
 	if other, ok := c.paths[v.Path]; ok {
+		c.report.Duplicates++
 		c.note(file, line, false, "%s is video %q too", v.Path, other)
 	}
 	c.paths[v.Path] = v.ID
 	switch info, err := os.Stat(v.Path); {
+	case err != nil && c.dead[v.ID]:
+		c.report.Missing, c.report.Dead = c.report.Missing+1, c.report.Dead+1
 	case err != nil:
+		c.report.Missing++
 		c.note(file, line, false, "video file is missing: %s", v.Path)
 	case info.IsDir():
 		c.note(file, line, false, "video file is a folder: %s", v.Path)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -169,7 +170,7 @@ func TestCheckListsEverything(t *testing.T) {
 		"",
 	}, "\n"))
 	writeFile(t, dir, "val.jsonl", `{"id":"a","video":"a.mp4","caption":"six"}`)
-	report, err := Check(dir)
+	report, err := Check(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,6 +193,16 @@ val.jsonl 1 true video "a" is in another split too: train.csv:2
 	}
 	if report.Videos != 4 || report.Captions != 7 || report.Fatal() != 4 || report.Shared != 1 {
 		t.Errorf("%d videos, %d captions, %d fatal", report.Videos, report.Captions, report.Fatal())
+	}
+	if report.Missing != 1 || report.Duplicates != 2 || report.Empty != 1 || report.InTwo != 1 {
+		t.Errorf("%d missing, %d duplicates, %d empty, %d in two splits", report.Missing, report.Duplicates, report.Empty, report.InTwo)
+	}
+	report, err = Check(dir, map[string]bool{"b": true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Missing != 1 || report.Dead != 1 || slices.ContainsFunc(report.Problems, func(p Problem) bool { return strings.Contains(p.What, "missing") }) {
+		t.Errorf("a video known to be gone is listed: %+v", report)
 	}
 }
 

@@ -20,7 +20,7 @@ func charadesMoments(r *momentReading) error {
 		if _, err := os.Stat(path); err != nil {
 			continue
 		}
-		if err := eachRecord(path, ',', []string{"id", "length"}, func(line int, field map[string]string) error {
+		if err := eachRecord(path, []string{"id", "length"}, func(line int, field map[string]string) error {
 			duration, err := strconv.ParseFloat(field["length"], 64)
 			if err != nil {
 				return &placeError{path, line, errors.New("the length is no number of seconds")}

@@ -2,93 +2,124 @@ package dataset
 
 import (
 	"bufio"
-	"bytes"
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"sightline"
 )
+
+// list reads the ids that a part consists of, each with the entry that says where it stands.
+func (b *reading) list(path string, each func(do func(line int, id string) error) error) (map[string]entry, error) {
+	wanted := map[string]entry{}
+	err := each(func(line int, id string) error {
+		e := entry{file: path, line: line, video: strings.TrimSpace(id)}
+		if first, twice := wanted[e.video]; twice {
+			b.note(&b.report.Duplicates, e, false, "video %s is on line %d too", e.video, first.line)
+			return nil
+		}
+		wanted[e.video] = e
+		return nil
+	})
+	return wanted, err
+}
+
+// described notes the listed videos that have no sentence in the file that should have them.
+func (b *reading) described(wanted map[string]entry, path string) {
+	for _, e := range b.entries {
+		delete(wanted, e.video)
+	}
+	left := slices.SortedFunc(maps.Values(wanted), func(x, y entry) int {
+		return cmp.Or(cmp.Compare(x.line, y.line), cmp.Compare(x.video, y.video))
+	})
+	for _, e := range left {
+		b.note(&b.report.Empty, e, true, "video %s has no caption in %s", e.video, path)
+	}
+}
 
 // msrvtt reads MSR-VTT (Xu et al., 2016): MSRVTT_data.json with the lists MSRVTT_train.9k.csv or MSRVTT_train.7k.csv for
 // training, and MSRVTT_JSFUSION_test.csv, the 1k-A test of 1,000 pairs. With split=full the json's own split is taken: 6,513,
 // 497 and 2,990 videos of 20 sentences. The 9k and 7k lists hold the videos of its validation part too.
 func msrvtt(b *reading) error {
-	split := b.options.Get("split")
-	if split == "" {
-		split = "9k"
-	}
-	part := map[string]string{"train": "train", "val": "validate", "test": "test"}[b.part]
-	wanted := map[string]bool{}
+	path := b.path("MSRVTT_data.json")
+	var wanted map[string]entry
+	var err error
 	switch {
-	case split != "9k" && split != "7k" && split != "full":
-		return fmt.Errorf("split is %q; there are 9k, 7k and full", split)
-	case split == "full":
+	case b.split == "full":
+		part := map[string]string{"train": "train", "val": "validate", "test": "test"}[b.part]
+		wanted, err = b.list(path, func(do func(int, string) error) error {
+			return eachElement(path, "videos", func(line int, v struct {
+				ID    string `json:"video_id"`
+				Split string `json:"split"`
+			}) error {
+				if v.Split != part {
+					return nil
+				}
+				return do(line, v.ID)
+			})
+		})
 	case b.part == "test":
 		path := b.path("MSRVTT_JSFUSION_test.csv")
-		return eachRecord(path, ',', []string{"video_id", "sentence"}, func(line int, field map[string]string) error {
+		b.once = true
+		return eachRecord(path, []string{"video_id", "sentence"}, func(line int, field map[string]string) error {
 			return b.add(entry{file: path, line: line, video: field["video_id"], text: field["sentence"]})
 		})
 	case b.part == "val":
-		return fmt.Errorf("the %s list has no validation part, and holds the videos of the official one; use split=full for both, or a file of pairs of your own", split)
+		return fmt.Errorf("%w: the %s list holds the videos of the official validation part; use split=full for both, or a file of pairs of your own", errNoPart, b.split)
 	default:
-		path := b.path("MSRVTT_train." + split + ".csv")
-		if err := eachRecord(path, ',', []string{"video_id"}, func(_ int, field map[string]string) error {
-			wanted[field["video_id"]] = true
-			return nil
-		}); err != nil {
-			return err
-		}
-	}
-	path := b.path("MSRVTT_data.json")
-	if split == "full" {
-		err := eachElement(path, "videos", func(line int, v struct {
-			ID    string `json:"video_id"`
-			Split string `json:"split"`
-		}) error {
-			if v.Split == part {
-				wanted[v.ID] = true
-			}
-			return nil
+		list := b.path("MSRVTT_train." + b.split + ".csv")
+		wanted, err = b.list(list, func(do func(int, string) error) error {
+			return eachRecord(list, []string{"video_id"}, func(line int, field map[string]string) error {
+				return do(line, field["video_id"])
+			})
 		})
-		if err != nil {
-			return err
-		}
 	}
-	return eachElement(path, "sentences", func(line int, s struct {
+	if err != nil {
+		return err
+	}
+	err = eachElement(path, "sentences", func(line int, s struct {
 		ID      string `json:"video_id"`
 		Caption string `json:"caption"`
 	}) error {
-		if !wanted[s.ID] {
+		if _, ok := wanted[s.ID]; !ok {
 			return nil
 		}
 		return b.add(entry{file: path, line: line, video: s.ID, text: s.Caption})
 	})
+	b.described(wanted, path)
+	return err
 }
 
 // msvd reads MSVD (Chen and Dolan, 2011): train_list.txt, val_list.txt, test_list.txt and the captions, all of a video's
 // some forty, in AllVideoDescriptions.txt or raw-captions.json.
 func msvd(b *reading) error {
-	wanted := map[string]bool{}
-	if err := eachLine(b.path(b.part+"_list.txt"), func(_ int, text string) error {
-		wanted[strings.TrimSpace(text)] = true
-		return nil
-	}); err != nil {
+	list := b.path(b.part + "_list.txt")
+	wanted, err := b.list(list, func(do func(int, string) error) error { return eachLine(list, do) })
+	if err != nil {
 		return err
 	}
 	path := b.path("AllVideoDescriptions.txt")
+	add := func(line int, id, text string) error {
+		return b.add(entry{file: path, line: line, video: id, text: text, origin: msvdOrigin(id)})
+	}
 	if _, err := os.Stat(path); err == nil {
-		return eachLine(path, func(line int, text string) error {
+		err = eachLine(path, func(line int, text string) error {
 			id, caption, _ := strings.Cut(strings.TrimSpace(text), " ")
-			if id == "" || strings.HasPrefix(id, "#") || !wanted[id] {
+			if _, ok := wanted[id]; !ok {
 				return nil
 			}
-			return b.add(entry{file: path, line: line, video: id, text: caption})
+			return add(line, id, caption)
 		})
+		b.described(wanted, path)
+		return err
 	}
 	path = b.path("raw-captions.json")
 	if _, err := os.Stat(path); err != nil {
@@ -96,25 +127,47 @@ func msvd(b *reading) error {
 			return errors.New(`raw-captions.pkl is a pickle, which can run code and is not read; once: python3 -c "import json,pickle; json.dump(pickle.load(open('raw-captions.pkl','rb')), open('raw-captions.json','w'))"`)
 		}
 	}
-	return eachMember(path, nil, func(line int, id string, captions []json.RawMessage) error {
-		if !wanted[id] {
+	err = eachMember(path, nil, func(line int, id string, captions []wordsOrText) error {
+		if _, ok := wanted[id]; !ok {
 			return nil
 		}
-		for _, raw := range captions {
-			var text string
-			var words []string
-			if json.Unmarshal(raw, &text) != nil {
-				if err := json.Unmarshal(raw, &words); err != nil {
-					return entry{file: path, line: line}.fail(errors.New("a caption is neither a text nor a list of words"))
-				}
-				text = strings.Join(words, " ")
-			}
-			if err := b.add(entry{file: path, line: line, video: id, text: text}); err != nil {
+		for _, text := range captions {
+			if err := add(line, id, string(text)); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	b.described(wanted, path)
+	return err
+}
+
+// msvdOrigin returns the YouTube id of a clip VIDEO_START_END, or "".
+func msvdOrigin(id string) string {
+	for range 2 {
+		i := strings.LastIndexByte(id, '_')
+		if i < 0 {
+			return ""
+		}
+		id = id[:i]
+	}
+	return id
+}
+
+// wordsOrText is a caption as raw-captions has it: a list of words, or a text.
+type wordsOrText string
+
+// UnmarshalJSON takes either.
+func (w *wordsOrText) UnmarshalJSON(text []byte) error {
+	var words []string
+	if json.Unmarshal(text, &words) == nil {
+		*w = wordsOrText(strings.Join(words, " "))
+		return nil
+	}
+	if json.Unmarshal(text, (*string)(w)) != nil {
+		return errors.New("a caption is neither a text nor a list of words")
+	}
+	return nil
 }
 
 // lsmdc reads LSMDC (Rohrbach et al., 2017): tab separated files without a header whose first column is the clip and whose
@@ -123,6 +176,7 @@ func lsmdc(b *reading) error {
 	path := b.path(map[string]string{
 		"train": "LSMDC16_annos_training.csv", "val": "LSMDC16_annos_val.csv", "test": "LSMDC16_challenge_1000_publictect.csv",
 	}[b.part])
+	b.once = true
 	return eachLine(path, func(line int, text string) error {
 		columns := strings.Split(text, "\t")
 		if len(columns) != 6 {
@@ -136,40 +190,66 @@ func lsmdc(b *reading) error {
 // 30 seconds; the moments are not used.
 func didemo(b *reading) error {
 	path := b.path(b.part + "_data.json")
-	err := eachElement(path, "", func(line int, d struct {
+	places := map[string]int{}
+	return eachElement(path, "", func(line int, d struct {
 		Video       string `json:"video"`
 		Description string `json:"description"`
 	}) error {
-		return b.add(entry{file: path, line: line, video: d.Video, text: d.Description, span: sightline.Span{End: 30}})
+		e := entry{
+			file: path, line: line, video: d.Video, text: d.Description, origin: d.Video, cut: sightline.Span{End: 30},
+		}
+		at, known := places[d.Video]
+		if !known {
+			places[d.Video] = len(b.entries)
+			return b.add(e)
+		}
+		text := strings.Join(strings.Fields(d.Description), " ")
+		if text == "" {
+			b.note(&b.report.Empty, e, false, "a description of %s is empty", d.Video)
+			return nil
+		}
+		first := &b.entries[at]
+		if first.text == "" {
+			b.note(&b.report.Empty, *first, false, "a description of %s is empty", d.Video)
+		}
+		first.text = strings.TrimSpace(first.text + " " + text)
+		return nil
 	})
-	b.entries = paragraphs(b.entries)
-	return err
 }
 
 // activitynet reads ActivityNet Captions (Krishna et al., 2017) for paragraph retrieval: all sentences of a video joined. Test
-// is val_1.json, as everywhere; val is val_2.json.
+// is val_1.json, as everywhere. val_2.json describes the same videos once more, so there is no validation part: to choose
+// by it would be to choose on the test videos.
 func activitynet(b *reading) error {
-	path := b.path(map[string]string{"train": "train.json", "val": "val_2.json", "test": "val_1.json"}[b.part])
-	err := eachMember(path, nil, func(line int, id string, v struct {
+	name := map[string]string{"train": "train.json", "test": "val_1.json"}[b.part]
+	if name == "" {
+		return fmt.Errorf("%w: val_2.json describes the videos of val_1.json, the test, once more; keep some videos of train apart in a file of pairs", errNoPart)
+	}
+	path := b.path(name)
+	b.once = true
+	return eachMember(path, nil, func(line int, id string, v struct {
 		Duration  float64  `json:"duration"`
 		Sentences []string `json:"sentences"`
 	}) error {
-		return b.add(entry{
-			file: path, line: line, video: strings.TrimPrefix(id, "v_"), duration: v.Duration, text: strings.Join(v.Sentences, " "),
-		})
+		e := entry{file: path, line: line, video: strings.TrimPrefix(id, "v_"), duration: v.Duration, text: strings.Join(v.Sentences, " ")}
+		for _, s := range v.Sentences {
+			if strings.TrimSpace(s) == "" && strings.TrimSpace(e.text) != "" {
+				b.note(&b.report.Empty, e, false, "a sentence about %s is empty", e.video)
+			}
+		}
+		return b.add(e)
 	})
-	b.entries = paragraphs(b.entries)
-	return err
 }
 
-// youcook2 reads YouCook2 (Zhou et al., 2018): each annotated segment is a clip of its own, VIDEO_N, expected to be cut out
-// into a file of that name. Test is the validation part, the only one with public sentences.
+// youcook2 reads YouCook2 (Zhou et al., 2018): each annotated segment is a video of its own, VIDEO_N, counted from 0, that
+// lies in a file of that name or else is cut from that of VIDEO. Test is the validation part, as test has no public sentences.
 func youcook2(b *reading) error {
 	path := b.path("youcookii_annotations_trainval.json")
 	subset := map[string]string{"train": "training", "test": "validation"}[b.part]
 	if subset == "" {
-		return errors.New("YouCook2 has no third part with public sentences: train and test (its validation) are there")
+		return fmt.Errorf("%w: of YouCook2's parts two have public sentences, train and test (its validation)", errNoPart)
 	}
+	b.once = true
 	return eachMember(path, []string{"database"}, func(line int, id string, v struct {
 		Subset      string `json:"subset"`
 		Annotations []struct {
@@ -186,6 +266,7 @@ func youcook2(b *reading) error {
 			}
 			if err := b.add(entry{
 				file: path, line: line, video: fmt.Sprintf("%s_%d", id, n), text: a.Sentence, duration: a.Segment[1] - a.Segment[0],
+				origin: id, cut: sightline.Span{Start: a.Segment[0], End: a.Segment[1]},
 			}); err != nil {
 				return err
 			}
@@ -194,22 +275,21 @@ func youcook2(b *reading) error {
 	})
 }
 
-// open opens a text file behind its byte order mark; UTF-16 is an error.
+// openText opens a text file behind its byte order mark; UTF-16 is an error.
 func openText(path string) (*os.File, *bufio.Reader, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, nil, err
 	}
 	in := bufio.NewReaderSize(file, 64<<10)
-	start, err := in.Peek(3)
-	switch {
-	case err != nil && err != io.EOF:
-	case bytes.HasPrefix(start, []byte{0xEF, 0xBB, 0xBF}):
-		_, err = in.Discard(3)
-	case bytes.HasPrefix(start, []byte{0xFF, 0xFE}), bytes.HasPrefix(start, []byte{0xFE, 0xFF}):
-		err = &placeError{path, 1, errors.New("the file is encoded in UTF-16, not UTF-8")}
-	default:
+	start, err := in.Peek(4)
+	if err == io.EOF {
 		err = nil
+	}
+	if err == nil {
+		if wrong := skipMark(in, start); wrong != nil {
+			err = &placeError{path, 1, wrong}
+		}
 	}
 	if err != nil {
 		file.Close()
@@ -242,7 +322,7 @@ func eachLine(path string, do func(line int, text string) error) error {
 }
 
 // eachRecord calls do for every record of a CSV file with a header that has the needed columns.
-func eachRecord(path string, comma rune, needed []string, do func(line int, field map[string]string) error) error {
+func eachRecord(path string, needed []string, do func(line int, field map[string]string) error) error {
 	file, in, err := openText(path)
 	if err != nil {
 		return err
@@ -250,7 +330,7 @@ func eachRecord(path string, comma rune, needed []string, do func(line int, fiel
 	defer file.Close()
 	bounded := &boundedReader{in: in}
 	c := csv.NewReader(bounded)
-	c.Comma, c.FieldsPerRecord = comma, -1
+	c.FieldsPerRecord = -1
 	var header []string
 	for line := 1; ; {
 		bounded.since = 0
@@ -277,6 +357,9 @@ func eachRecord(path string, comma rune, needed []string, do func(line int, fiel
 		}
 		field := map[string]string{}
 		for i, name := range header {
+			if !utf8.ValidString(record[i]) {
+				return &placeError{path, line, errNotUTF8}
+			}
 			field[strings.TrimSpace(name)] = record[i]
 		}
 		if err := do(line, field); err != nil {

@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unicode/utf8"
 )
 
 // maxElement bounds the bytes of one element of a JSON document. Documents themselves may be of any size, on one line too:
-// they are read element by element.
-const maxElement = 16 << 20
+// they are read element by element. What lies on the way to the elements may be nested maxDepth deep.
+const (
+	maxElement = 16 << 20
+	maxDepth   = 1000
+)
 
 // document is a JSON file that is read piece by piece.
 type document struct {
@@ -79,8 +83,62 @@ func (d *document) fail(err error) error {
 	return &placeError{d.path, d.reader.lineAt(offset), err}
 }
 
-// line returns the line that has been reached.
-func (d *document) line() int { return d.reader.lineAt(d.decoder.InputOffset()) }
+// value reads the next value and returns the line that it begins on. Bytes that are no UTF-8 are an error here, as the
+// decoder would replace them in silence.
+func (d *document) value(into any) (line int, err error) {
+	d.reader.since = 0
+	var raw json.RawMessage
+	if err := d.decoder.Decode(&raw); err != nil {
+		return 0, d.fail(err)
+	}
+	start := d.decoder.InputOffset() - int64(len(raw))
+	line = d.reader.lineAt(start)
+	at := func(offset int, err error) error {
+		return &placeError{d.path, d.reader.lineAt(start + int64(offset)), err}
+	}
+	if offset, ok := notUTF8(raw); ok {
+		return line, at(offset, errNotUTF8)
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		offset := 0
+		if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			offset = int(e.Offset)
+		}
+		return line, at(offset, err)
+	}
+	return line, nil
+}
+
+// notUTF8 returns where the first bytes stand that are no UTF-8.
+func notUTF8(text []byte) (offset int, ok bool) {
+	for offset < len(text) {
+		r, size := utf8.DecodeRune(text[offset:])
+		if r == utf8.RuneError && size == 1 {
+			return offset, true
+		}
+		offset += size
+	}
+	return 0, false
+}
+
+// end takes the closing delimiter. Where the document ends with it, nothing may follow.
+func (d *document) end(document bool) error {
+	if _, err := d.decoder.Token(); err != nil {
+		return d.fail(err)
+	}
+	if !document {
+		return nil
+	}
+	d.reader.since = 0
+	switch token, err := d.decoder.Token(); {
+	case err == io.EOF:
+		return nil
+	case err != nil:
+		return d.fail(err)
+	default:
+		return d.fail(fmt.Errorf("found %v behind the end of the document", token))
+	}
+}
 
 // open takes the given opening delimiter.
 func (d *document) open(delimiter json.Delim) error {
@@ -111,8 +169,13 @@ func (d *document) descend(key string) error {
 			return err
 		}
 	}
-	return d.fail(fmt.Errorf("there is no %q in it", key))
+	return d.fail(missingKey(key))
 }
+
+// missingKey is a key that an object should have and has not.
+type missingKey string
+
+func (k missingKey) Error() string { return fmt.Sprintf("there is no %q in it", string(k)) }
 
 // name takes the name of the member that comes next.
 func (d *document) name() (string, error) {
@@ -125,28 +188,9 @@ func (d *document) name() (string, error) {
 	return name, nil
 }
 
-// skip passes over a value, token by token.
-func (d *document) skip() error {
-	for depth := 0; ; {
-		d.reader.since = 0
-		token, err := d.decoder.Token()
-		if err != nil {
-			return d.fail(err)
-		}
-		switch token {
-		case json.Delim('{'), json.Delim('['):
-			depth++
-		case json.Delim('}'), json.Delim(']'):
-			depth--
-		}
-		if depth == 0 {
-			return nil
-		}
-	}
-}
-
-// members calls do for every member of the object that comes next, with its value next to be read.
-func (d *document) members(do func(name string) error) error {
+// members calls do for every member of the object that comes next, whose value do reads. Where the object is the document,
+// nothing may follow it.
+func (d *document) members(document bool, do func(name string) error) error {
 	if err := d.open('{'); err != nil {
 		return err
 	}
@@ -159,29 +203,44 @@ func (d *document) members(do func(name string) error) error {
 			return err
 		}
 	}
-	return d.close()
+	return d.end(document)
 }
 
-// elements calls do for every element of the array that comes next, which do reads.
-func (d *document) elements(do func() error) error {
+// elements calls do for every element of the array that comes next, which do reads. Where the array is the document, nothing
+// may follow it.
+func (d *document) elements(document bool, do func() error) error {
 	if err := d.open('['); err != nil {
 		return err
 	}
 	for d.decoder.More() {
-		d.reader.since = 0
 		if err := do(); err != nil {
 			return err
 		}
 	}
-	return d.close()
+	return d.end(document)
 }
 
-// close takes the delimiter that ends an object or array.
-func (d *document) close() error {
-	if _, err := d.decoder.Token(); err != nil {
-		return d.fail(err)
+// skip passes over a value, token by token.
+func (d *document) skip() error {
+	for depth := 0; ; {
+		d.reader.since = 0
+		token, err := d.decoder.Token()
+		if err != nil {
+			return d.fail(err)
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			if depth++; depth > maxDepth {
+				return d.fail(fmt.Errorf("nested more than %d deep", maxDepth))
+			}
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
+		d.reader.lineAt(d.decoder.InputOffset()) // lets go of the line ends passed
+		if depth == 0 {
+			return nil
+		}
 	}
-	return nil
 }
 
 // eachElement calls do for every element of the array that is the document, or the value of its key.
@@ -192,12 +251,13 @@ func eachElement[T any](path, key string, do func(line int, element T) error) er
 				return err
 			}
 		}
-		return d.elements(func() error {
+		return d.elements(key == "", func() error {
 			var element T
-			if err := d.decoder.Decode(&element); err != nil {
-				return d.fail(err)
+			line, err := d.value(&element)
+			if err != nil {
+				return err
 			}
-			return do(d.line(), element)
+			return do(line, element)
 		})
 	})
 }
@@ -211,12 +271,13 @@ func eachMember[T any](path string, keys []string, do func(line int, name string
 				return err
 			}
 		}
-		return d.members(func(name string) error {
+		return d.members(len(keys) == 0, func(name string) error {
 			var value T
-			if err := d.decoder.Decode(&value); err != nil {
-				return d.fail(fmt.Errorf("%s: %w", name, err))
+			line, err := d.value(&value)
+			if err != nil {
+				return err
 			}
-			return do(d.line(), name, value)
+			return do(line, name, value)
 		})
 	})
 }

@@ -67,9 +67,9 @@ func TestPublishedReadsTheOfficialFiles(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			scheme, rest, _ := strings.Cut(name, ":")
 			dir := write(t, official[scheme])
-			set, known, err := Published(scheme + ":" + dir + rest)
-			if !known || err != nil {
-				t.Fatal(known, err)
+			set, err := Published(scheme + ":" + dir + rest)
+			if err != nil {
+				t.Fatal(err)
 			}
 			var videos []string
 			for _, v := range set.Videos {
@@ -80,8 +80,10 @@ func TestPublishedReadsTheOfficialFiles(t *testing.T) {
 			}
 		})
 	}
-	if _, known, _ := Published("pairs.jsonl"); known {
-		t.Error("a file of pairs passes for a benchmark")
+	for name, want := range map[string]bool{"msrvtt:x/test": true, "pairs.jsonl": false, "world:A/base/test": false, "msrvtt": false} {
+		if IsPublished(name) != want {
+			t.Errorf("%s: IsPublished is not %v", name, want)
+		}
 	}
 }
 
@@ -92,7 +94,7 @@ func TestPublishedFindsVideos(t *testing.T) {
 	}
 	dir := write(t, files)
 	for options, want := range map[string]string{"": "videos/video9.avi", "?videos=" + dir + "/elsewhere": "elsewhere/video9.webm"} {
-		set, _, err := Published("msrvtt:" + dir + "/test" + options)
+		set, err := Published("msrvtt:" + dir + "/test" + options)
 		if err != nil || set.Videos[0].Path != filepath.Join(dir, want) {
 			t.Errorf("video is at %v, want %s (%v)", set.Videos, want, err)
 		}
@@ -121,6 +123,13 @@ func TestPublishedNamesFileAndLine(t *testing.T) {
 		"five columns":        {"lsmdc:/test", "LSMDC16_challenge_1000_publictect.csv", "a\tb\tc\td\te\n", "publictect.csv:1: 5 columns"},
 		"100 MB line":         {"lsmdc:/test", "LSMDC16_challenge_1000_publictect.csv", "a\tb\tc\td\te\tf\n" + strings.Repeat("a", 100<<20), "publictect.csv:2: longer than"},
 		"100 MB JSON element": {"didemo:/test", "test_data.json", "[\n{\"video\": \"" + strings.Repeat("a", 100<<20), "test_data.json:2: an element longer than"},
+		"Latin-1 id":          {"lsmdc:/test", "LSMDC16_challenge_1000_publictect.csv", "caf\xe9\tb\tc\td\te\tf\n", "publictect.csv:1: the text is not UTF-8"},
+		"no id":               {"didemo:/test", "test_data.json", "[{\"video\": \"a\", \"description\": \"b\"},\n{\"description\": \"c\"}]", "test_data.json:2: there is no video id"},
+		"two documents":       {"didemo:/test", "test_data.json", "[]\n[]", "test_data.json:2: found [ behind the end"},
+		"deep nesting":        {"youcook2:/test", "youcookii_annotations_trainval.json", "{\"a\":\n" + strings.Repeat("[", 2000), "trainval.json:2: nested more than 1000 deep"},
+		"caption of a number": {"msvd:/test", "raw-captions.json", "{\n\"a\": [5]}", "raw-captions.json:2: a caption is neither"},
+		"nothing in it":       {"didemo:/test", "test_data.json", "[]", "there are no sentences in it"},
+		"no caption":          {"msvd:/test", "AllVideoDescriptions.txt", "b a cat\n", "test_list.txt:1: video a has no caption in "},
 		"a pickle":            {"msvd:/test", "raw-captions.pkl", "\x80\x03", "is a pickle"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -129,8 +138,8 @@ func TestPublishedNamesFileAndLine(t *testing.T) {
 			if scheme == "msvd" {
 				files["test_list.txt"] = "a\n"
 			}
-			_, known, err := Published(scheme + ":" + write(t, files) + rest)
-			if !known || err == nil || !strings.Contains(err.Error(), c.want) {
+			_, err := Published(scheme + ":" + write(t, files) + rest)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q in it", err, c.want)
 			}
 		})
@@ -138,42 +147,16 @@ func TestPublishedNamesFileAndLine(t *testing.T) {
 }
 
 func TestPublishedRefusesNames(t *testing.T) {
-	for _, name := range []string{"msrvtt:x/tset", "msrvtt:x/test?spilt=9k", "msrvtt:", "msrvtt:x/train?%zz"} {
-		if _, known, err := Published(name); !known || sightline.KindOf(err) != sightline.Usage {
-			t.Errorf("%s: %v, %v", name, known, err)
+	for _, name := range []string{
+		"msrvtt:x/tset", "msrvtt:x/test?spilt=9k", "msrvtt:", "msrvtt:x/train?%zz", "msvd:x/test?split=9k", "youtube:x/test",
+		"msrvtt:x/val", "activitynet:x/val", "youcook2:x/val", // parts that there are not
+	} {
+		if _, err := Published(name); sightline.KindOf(err) != sightline.Usage {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, _, err := Published("msrvtt:x/train?split=8k"); err == nil || !strings.Contains(err.Error(), "9k, 7k and full") {
+	if _, err := Published("msrvtt:x/train?split=8k"); err == nil || !strings.Contains(err.Error(), "9k, 7k, full") {
 		t.Errorf("an unknown split: %v", err)
-	}
-}
-
-func TestCheckPublished(t *testing.T) {
-	files := map[string]string{
-		"videos/video1.mp4":        "x",
-		"MSRVTT_JSFUSION_test.csv": "video_id,sentence\nvideo1,a\nvideo1,a\nvideo2,b\nvideo3,\nvideo4,A\n",
-		"MSRVTT_train.9k.csv":      "video_id\nvideo2\n",
-		"MSRVTT_data.json":         `{"sentences": [{"caption": "one", "video_id": "video2"}]}`,
-	}
-	report, known, err := CheckPublished("msrvtt:"+write(t, files)+"/test", map[string]bool{"video3": true})
-	if !known || err != nil {
-		t.Fatal(known, err)
-	}
-	if report.Videos != 4 || report.Captions != 5 || report.Missing != 3 || report.Dead != 1 || report.Shared != 1 || report.Fatal() != 1 {
-		t.Errorf("report is %+v", report)
-	}
-	all := ""
-	for _, p := range report.Problems {
-		all += p.String() + "\n"
-	}
-	for _, want := range []string{"test.csv:3: the same video and caption as on line 2", "video2 is missing", "test.csv:5: the caption of video3 is empty", "video video2 is in test too"} {
-		if !strings.Contains(all, want) {
-			t.Errorf("no word of %q in:\n%s", want, all)
-		}
-	}
-	report, known, err = CheckPublished("msrvtt:"+write(t, map[string]string{"MSRVTT_JSFUSION_test.csv": "a\nb\n"})+"/test", nil)
-	if !known || err != nil || report.Fatal() != 1 || report.Problems[0].Line != 1 {
-		t.Errorf("a file that cannot be read: %+v, %v", report, err)
 	}
 }
 
@@ -183,7 +166,7 @@ func TestPublishedReadsTheRealFiles(t *testing.T) {
 	if _, err := os.Stat(dir); err != nil {
 		t.Skip("the real annotations are not here: " + dir)
 	}
-	set, _, err := Published("msrvtt:" + dir + "/test")
+	set, err := Published("msrvtt:" + dir + "/test")
 	if err != nil || len(set.Videos) != 1000 || len(set.Captions) != 1000 {
 		t.Errorf("%d videos, %d captions, %v; 1k-A has 1,000 pairs", len(set.Videos), len(set.Captions), err)
 	}
@@ -210,7 +193,8 @@ func FuzzPublished(f *testing.F) {
 			}
 			dir := write(t, all)
 			for _, part := range []string{"/train", "/test", "/val?split=full"} {
-				_, _, _ = Published(scheme + ":" + dir + part)
+				_, _ = Published(scheme + ":" + dir + part)
+				_, _ = Check(scheme+":"+dir+part, nil)
 			}
 		}
 	})

@@ -52,13 +52,8 @@ func rowsOf(name string, r io.Reader) (iter.Seq2[row, *rowError], error) {
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
-	switch {
-	case bytes.HasPrefix(start, []byte{0xEF, 0xBB, 0xBF}):
-		in.Discard(3)
-	case bytes.HasPrefix(start, []byte{0xFF, 0xFE}), bytes.HasPrefix(start, []byte{0xFE, 0xFF}):
-		return nil, errors.New("line 1: the file is encoded in UTF-16, not UTF-8")
-	case len(start) >= 2 && (start[0] == 0) != (start[1] == 0):
-		return nil, errors.New("line 1: the file has NUL bytes: UTF-16 without a byte order mark, or no text")
+	if err := skipMark(in, start); err != nil {
+		return nil, fmt.Errorf("line 1: %w", err)
 	}
 	switch strings.ToLower(filepath.Ext(name)) {
 	case ".jsonl", ".ndjson", ".json":
@@ -67,6 +62,20 @@ func rowsOf(name string, r io.Reader) (iter.Seq2[row, *rowError], error) {
 		return csvRows(in), nil
 	}
 	return nil, fmt.Errorf("the name ends in %q, neither .jsonl nor .csv", filepath.Ext(name))
+}
+
+// skipMark passes over a byte order mark of UTF-8; start is how the text begins. UTF-16 is an error.
+func skipMark(in *bufio.Reader, start []byte) error {
+	switch {
+	case bytes.HasPrefix(start, []byte{0xEF, 0xBB, 0xBF}):
+		_, err := in.Discard(3)
+		return err
+	case bytes.HasPrefix(start, []byte{0xFF, 0xFE}), bytes.HasPrefix(start, []byte{0xFE, 0xFF}):
+		return errors.New("the file is encoded in UTF-16, not UTF-8")
+	case len(start) >= 2 && (start[0] == 0) != (start[1] == 0):
+		return errors.New("the file has NUL bytes: UTF-16 without a byte order mark, or no text")
+	}
+	return nil
 }
 
 // jsonRow is a line of JSONL. Unknown fields are ignored.
@@ -175,7 +184,10 @@ func parseJSON(text []byte) (row, error) {
 	return r, r.valid()
 }
 
-var errNotUTF8 = errors.New("the text is not UTF-8")
+var (
+	errNotUTF8 = errors.New("the text is not UTF-8")
+	errEmpty   = errors.New("the caption is empty")
+)
 
 // valid checks what both formats must keep, and trims the captions.
 func (r *row) valid() error {
@@ -195,7 +207,7 @@ func (r *row) valid() error {
 	for i, c := range r.captions {
 		r.captions[i] = strings.TrimSpace(c)
 		if r.captions[i] == "" {
-			return errors.New("the caption is empty")
+			return errEmpty
 		}
 	}
 	for _, v := range []float64{r.span.Start, r.span.End, r.duration} {

@@ -2,9 +2,10 @@
 //
 // It stands beside the pipeline: train and eval ask it which sentence belongs to which video, and the video's pictures or
 // features come from elsewhere. Start at Read for one file of pairs in JSONL or CSV, at ReadSplits for a folder or file
-// with train, val and test parts, and at Check to learn everything that is wrong with a file before anything is trained
-// on it. Epoch deals a Set out in an order that a seed and an epoch number fix, so that a killed training run continues
-// with the very same batches. Package world renders sets of its own.
+// with train, val and test parts, at Published for the official files of a benchmark, and at Check to learn
+// everything that is wrong with a file before anything is trained on it. Epoch deals a Set out in an order that a seed and
+// an epoch number fix, so that a killed training run continues with the very same batches. CrossTask and COIN read tasks and
+// their steps, Describe joins generated captions with their references. Package world renders sets of its own.
 //
 // The package opens no video and never changes a file.
 package dataset
@@ -21,6 +22,15 @@ type Set struct {
 	Dir      string            // folder that relative video paths start from; they are joined with it already
 	Videos   []sightline.Video // each ID once, in order of first appearance
 	Captions []Caption         // in the order of the file
+	Cuts     []sightline.Span  // the stretch of each video's file that is the video, zero where all of it is; nil where all are
+}
+
+// Cut returns the stretch of the file of video i that is the video; zero where all of it is.
+func (s Set) Cut(i int) sightline.Span {
+	if s.Cuts == nil {
+		return sightline.Span{}
+	}
+	return s.Cuts[i]
 }
 
 // Caption is one sentence about one video, or about a stretch of it.

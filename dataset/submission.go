@@ -94,7 +94,7 @@ func readTVR(path string) (Submission, error) {
 	names := map[int]string{}
 	var unresolved []func() error // video2idx may come last
 	err := readDocument(path, func(d *document) error {
-		if err := d.members(func(name string) (err error) {
+		if err := d.members(true, func(name string) (err error) {
 			switch {
 			case name == "video2idx" && s.Videos != nil, s.Tasks[name] != nil:
 				return d.fail(fmt.Errorf("%s stands there twice", name))
@@ -112,9 +112,7 @@ func readTVR(path string) (Submission, error) {
 		}); err != nil {
 			return err
 		}
-		switch _, err := d.decoder.Token(); {
-		case err != io.EOF:
-			return d.fail(errors.New("more text after the submission"))
+		switch {
 		case s.Videos == nil:
 			return d.fail(errors.New("there is no video2idx in it"))
 		case len(s.Tasks) == 0:
@@ -133,10 +131,10 @@ func readTVR(path string) (Submission, error) {
 // tvrNumbers reads the object video2idx, and puts the names of the numbers into names.
 func tvrNumbers(d *document, names map[int]string) (map[string]int, error) {
 	numbers := map[string]int{}
-	err := d.members(func(name string) error {
+	err := d.members(false, func(name string) error {
 		var number int
-		if err := d.decoder.Decode(&number); err != nil {
-			return d.fail(fmt.Errorf("video2idx.%s: %w", name, err))
+		if _, err := d.value(&number); err != nil {
+			return within("video2idx."+name, err)
 		}
 		if _, twice := numbers[name]; twice {
 			return d.fail(fmt.Errorf("video2idx.%s stands there twice", name))
@@ -150,16 +148,25 @@ func tvrNumbers(d *document, names map[int]string) (map[string]int, error) {
 	return numbers, err
 }
 
+// within adds the place inside a document to an error that has file and line.
+func within(place string, err error) error {
+	if at, ok := errors.AsType[*placeError](err); ok {
+		return &placeError{at.file, at.line, fmt.Errorf("%s: %w", place, at.err)}
+	}
+	return err
+}
+
 // tvrTask reads the lists of one task. What it returns puts the names of videos in their places, once all are known.
 func tvrTask(d *document, task string, names map[int]string, lists map[string][]sightline.VideoMoment) (resolve []func() error, err error) {
 	n := -1
-	err = d.elements(func() error {
+	err = d.elements(false, func() error {
 		n++
 		var list tvrList
-		if err := d.decoder.Decode(&list); err != nil {
-			return d.fail(fmt.Errorf("%s[%d]: %w", task, n, err))
+		line, err := d.value(&list)
+		if err != nil {
+			return within(fmt.Sprintf("%s[%d]", task, n), err)
 		}
-		line, nth := d.line(), n
+		nth := n
 		place := func(format string, args ...any) error {
 			return &placeError{d.path, line, fmt.Errorf("%s[%d]"+format, append([]any{task, nth}, args...)...)}
 		}

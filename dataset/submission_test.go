@@ -70,7 +70,7 @@ func TestReadSubmissionNamesThePlace(t *testing.T) {
 		"no task":          {`{"video2idx": {}}`, "there is none of VCMR, SVMR, VR"},
 		"task twice":       {`{"video2idx": {}, "VR": [], "VR": []}`, "VR stands there twice"},
 		"another task":     {`{"video2idx": {}, "VQA": []}`, `"VQA" is neither video2idx nor`},
-		"more text":        {`{"video2idx": {}, "VR": []} {}`, "more text after the submission"},
+		"more text":        {`{"video2idx": {}, "VR": []} {}`, "behind the end of the document"},
 		"truncated":        {`{"video2idx": {"a": 7}, "VR": [`, "unexpected EOF"},
 		"another object":   {`{"a": 1}`, "neither a submission with video2idx nor lines with qid"},
 		"a list":           {`[]`, "found [ where { should be"},

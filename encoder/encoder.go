@@ -1,7 +1,7 @@
 // Package encoder says what turns frames and sentences into feature vectors. It stands between video, which decodes
 // frames, and feature, which keeps what comes out; align learns on top of it.
 //
-// Start at the two interfaces. A model may offer one side only, and the two sides of a search may come from different
+// Start at the interfaces. A model may offer one side only, and the two sides of a search may come from different
 // models of different width. Package clip implements both for Hugging Face CLIP directories, package tiny for the small
 // encoder trained here; package pixels turns a frame into what CLIP looks at. Nothing here normalises a vector: some
 // methods need its length.
@@ -43,4 +43,24 @@ type TextEncoder interface {
 	// EncodeTexts returns one row a text, [len(texts), D], not normalised. Text beyond the model's context is cut off.
 	// It returns ctx's error soon after ctx is done.
 	EncodeTexts(ctx context.Context, texts []string) (sightline.Matrix, error)
+}
+
+// Words are the vectors of one text's tokens, words or pieces of words, in order.
+type Words struct {
+	Text    string           // as the model reads it: cleaned, and lower-case where it is so
+	Vectors sightline.Matrix // [L, D], not normalised; L ≥ 1
+	Offsets [][2]int         // L byte ranges of Text; an empty range for a token that stands for none of it
+}
+
+// WordEncoder turns sentences into a vector for every token. It is safe for concurrent use.
+type WordEncoder interface {
+	// ID names the weights.
+	ID() sightline.ModelID
+
+	// WordDim returns D, the width of a token vector.
+	WordDim() int
+
+	// EncodeWords returns the tokens of each text. Text beyond the model's context is cut off. It returns ctx's error soon
+	// after ctx is done.
+	EncodeWords(ctx context.Context, texts []string) ([]Words, error)
 }

@@ -3,11 +3,12 @@
 // package feature keeps them, a model's recall vectors go to package index) so that it can be killed at any moment:
 // nothing is lost, nothing is in twice, nothing half-done shows, and the next Add goes on where the last one stopped.
 //
-// Start at Create and Open, then Archive.Add. An archive is a folder:
+// Start at Create and Open, then Archive.Add; Archive.CatchUp prepares a search for moments. An archive is a folder:
 //
 //	catalogue.db              videos, files, cues, jobs (SQLite; see migrations/)
 //	features/<space key>/     feature files of one encoder (package feature)
 //	index/<space key>/        the windows of one model (package index)
+//	moments/<space key>/      the clips of one moment model (kept by what MomentModel brings)
 //	models/                   bundles; library only names the folder
 //	lock                      held by the process that changes the archive
 //

@@ -43,6 +43,12 @@ func victim(dir, videos, verb string) error {
 		if strings.Contains(fmt.Sprint(err), ErrNoVideo.Error()) {
 			err = nil
 		}
+	case "clips":
+		raw, _ := rawMoments("enc", func() error {
+			time.Sleep(20 * time.Millisecond)
+			return nil
+		})
+		_, err = a.CatchUp(ctx, raw, nil)
 	case "adopt":
 		other, _ := fakeModel("other", "enc")
 		if err = a.Adopt(ctx, other, nil); err == nil {
@@ -56,17 +62,23 @@ func victim(dir, videos, verb string) error {
 	return err
 }
 
-// TestKilledAtAnyMoment kills processes that add, change, remove and adopt with SIGKILL at random moments: 3 times, or
-// SIGHTLINE_KILLS times. What shows in between is whole, and in the end every video is in exactly once.
-func TestKilledAtAnyMoment(t *testing.T) {
-	kills := 3
-	if text := os.Getenv("SIGHTLINE_KILLS"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil {
-			t.Fatalf("SIGHTLINE_KILLS: %v", err)
-		}
-		kills = n
+// killCount is how many processes a test kills: 3, or SIGHTLINE_KILLS.
+func killCount(t *testing.T) int {
+	text := os.Getenv("SIGHTLINE_KILLS")
+	if text == "" {
+		return 3
 	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("SIGHTLINE_KILLS: %v", err)
+	}
+	return n
+}
+
+// TestKilledAtAnyMoment kills processes that add, change, remove and adopt with SIGKILL at random moments. What
+// shows in between is whole, and in the end every video is in exactly once.
+func TestKilledAtAnyMoment(t *testing.T) {
+	kills := killCount(t)
 	seed := uint64(time.Now().UnixNano())
 	random := rand.New(rand.NewPCG(seed, 0))
 	t.Logf("seed %d", seed)

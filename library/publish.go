@@ -78,18 +78,7 @@ func (w *worker) flush(ctx context.Context) error {
 		return storageError{err}
 	}
 	var done []Job
-	err := write(ctx, w.archive.db, func(tx *sql.Tx) error {
-		for _, d := range w.draft {
-			_, err := tx.ExecContext(ctx, `
-				INSERT INTO indexed VALUES (?, ?, ?)
-				ON CONFLICT (video_id, space) DO UPDATE SET windows = excluded.windows`, d.id, w.space.Key(), d.windows)
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
+	if err := noteIndexed(ctx, w.archive.db, w.space, w.draft); err != nil {
 		return storageError{err}
 	}
 	for _, d := range w.draft {
@@ -108,6 +97,21 @@ func (w *worker) flush(ctx context.Context) error {
 		return storageError{err}
 	}
 	return nil
+}
+
+// noteIndexed records that published generations of a space's index hold videos.
+func noteIndexed(ctx context.Context, db *sql.DB, space sightline.Space, videos []drafted) error {
+	return write(ctx, db, func(tx *sql.Tx) error {
+		for _, d := range videos {
+			_, err := tx.ExecContext(ctx, `
+				INSERT INTO indexed VALUES (?, ?, ?)
+				ON CONFLICT (video_id, space) DO UPDATE SET windows = excluded.windows`, d.id, space.Key(), d.windows)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // sweep takes out the videos that no file holds any more: from every index, then their features, then the catalogue. It

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 
 	"sightline"
 	"sightline/feature"
@@ -28,10 +30,13 @@ type Video struct {
 // ErrNoVideo is met when an archive has no video of that id.
 var ErrNoVideo = errors.New("no such video in the archive")
 
+// inServingIndex is true of the rows i of indexed that are of video v in the index that serves.
+const inServingIndex = `i.video_id = v.id AND i.space =
+	(SELECT models.space FROM settings JOIN models ON models.name = settings.value WHERE settings.name = 'model')`
+
 const videoColumns = `
 	SELECT v.id, v.duration, v.size, v.fps, v.width, v.height, v.container, v.added, coalesce(i.windows, 0)
-	FROM held v LEFT JOIN indexed i ON i.video_id = v.id AND i.space =
-		(SELECT models.space FROM settings JOIN models ON models.name = settings.value WHERE settings.name = 'model')`
+	FROM held v LEFT JOIN indexed i ON ` + inServingIndex
 
 func scanVideo(rows *sql.Rows) (v Video, err error) {
 	return v, rows.Scan(&v.ID, &v.Duration, &v.Size, &v.FPS, &v.Width, &v.Height, &v.Container, &v.Added, &v.Windows)
@@ -61,6 +66,39 @@ func (a *Archive) Video(ctx context.Context, id string) (Video, error) {
 	}
 	err = a.addPaths(ctx, videos)
 	return videos[0], err
+}
+
+// Find returns the video that a person calls name: its id, the path of a file, or the name of a file where one video alone has
+// it. The error is of kind Usage when there is none or several.
+func (a *Archive) Find(ctx context.Context, name string) (Video, error) {
+	videos, err := a.Videos(ctx)
+	if err != nil {
+		return Video{}, err
+	}
+	path, err := filepath.Abs(name)
+	if err != nil {
+		return Video{}, err
+	}
+	var called []Video
+	for _, v := range videos {
+		if v.ID == name || slices.Contains(v.Paths, path) {
+			return v, nil
+		}
+		if slices.ContainsFunc(v.Paths, func(p string) bool { return filepath.Base(p) == name }) {
+			called = append(called, v)
+		}
+	}
+	fail := &sightline.Error{Kind: sightline.Usage, What: fmt.Sprintf("find video %q", name), Err: ErrNoVideo,
+		Try: "see what there is: sightline list; a file that is not in yet comes in by sightline add"}
+	switch len(called) {
+	case 1:
+		return called[0], nil
+	case 0:
+		return Video{}, fail
+	}
+	fail.Err = fmt.Errorf("%d videos have a file of this name, %s and %s among them", len(called), called[0].Path, called[1].Path)
+	fail.Try = "name it by its path or its id"
+	return Video{}, fail
 }
 
 // addPaths completes videos with the files they lie in.

@@ -13,7 +13,7 @@ type sample struct {
 	step      float64
 	low, high []int32
 	levels    int
-	video     [][]int32 // the queries of each video, the unit of resampling
+	video     [][]int // the queries of each video, the unit of resampling
 }
 
 func newSample(r Ranks, o Options) sample {
@@ -32,16 +32,7 @@ func newSample(r Ranks, o Options) sample {
 		}
 		s.levels = max(s.levels, int(s.high[i]))
 	}
-	of := map[int]int{}
-	for i, v := range r.Video {
-		at, ok := of[v]
-		if !ok {
-			at = len(s.video)
-			of[v] = at
-			s.video = append(s.video, nil)
-		}
-		s.video[at] = append(s.video[at], int32(i))
-	}
+	s.video = grouped(len(r.Video), r.Video)
 	return s
 }
 
@@ -258,7 +249,7 @@ func OverSeeds(runs []Summary, confidence float64) (Summary, error) {
 		}
 	}
 	for m, estimate := range mean.estimates() {
-		*estimate = meanWithT(columns[m], o.Confidence)
+		*estimate = MeanOverSeeds(columns[m], o.Confidence)
 	}
 	return mean, nil
 }
@@ -267,8 +258,8 @@ func sameCutOffs(a, b []Recall) bool {
 	return slices.EqualFunc(a, b, func(x, y Recall) bool { return x.K == y.K })
 }
 
-// meanWithT returns the mean with its Student t interval; a single value has none.
-func meanWithT(values []float64, confidence float64) Estimate {
+// MeanOverSeeds returns the mean of one number over trainings with its Student t interval; a single value has none.
+func MeanOverSeeds(values []float64, confidence float64) Estimate {
 	n := float64(len(values))
 	mean := 0.0
 	for _, v := range values {

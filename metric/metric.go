@@ -4,7 +4,8 @@
 // which turns a similarity matrix [texts, videos] into a Report of recall at K, median and mean rank in both directions
 // with bootstrap intervals and the values of chance; Rank and RankRows give the ranks themselves (RankRows without
 // holding the matrix), Compare tests two runs on the same queries, OverSeeds summarises several trainings, and Table
-// prints runs below one another.
+// prints runs below one another. Numbers that are no ranks get intervals and paired tests through Totals; packages captions
+// and steps use it. Answers says whether a confidence tells right first answers from wrong ones.
 //
 // Ranks are found by counting, so tied scores are seen and reported, never hidden: see Ties. A NaN is an error.
 //

@@ -6,6 +6,27 @@ import (
 	"slices"
 )
 
+// grouped returns the indices of n queries by group, in the order in which groups first appear; without groups each query
+// stands alone.
+func grouped[K comparable](n int, group []K) [][]int {
+	var groups [][]int
+	of := map[K]int{}
+	for i := range n {
+		at := len(groups)
+		if group != nil {
+			if known, ok := of[group[i]]; ok {
+				at = known
+			}
+			of[group[i]] = at
+		}
+		if at == len(groups) {
+			groups = append(groups, nil)
+		}
+		groups[at] = append(groups[at], i)
+	}
+	return groups
+}
+
 // bootstrap returns the percentile interval of every number when groups of queries are drawn with replacement, as many as
 // there are. values computes the numbers of a draw, which lists groups; streams of random numbers differ by stream.
 func bootstrap(groups int, o Options, stream uint64, values func(drawn []int) []float64) []*Interval {

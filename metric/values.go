@@ -145,19 +145,12 @@ func (s *groupSum) percent() []float64 {
 // sums adds up the queries of each group, in the order in which groups first appear.
 func (v Values) sums() []groupSum {
 	var sums []groupSum
-	of := map[string]int{}
-	for i, row := range v.Rows {
-		at := len(sums)
-		if v.Group != nil {
-			if known, ok := of[v.Group[i]]; ok {
-				at = known
-			}
-			of[v.Group[i]] = at
+	for _, queries := range grouped(len(v.Rows), v.Group) {
+		sum := groupSum{values: make([]float64, len(v.Names))}
+		for _, i := range queries {
+			sum.add(groupSum{1, v.Rows[i]})
 		}
-		if at == len(sums) {
-			sums = append(sums, groupSum{values: make([]float64, len(v.Names))})
-		}
-		sums[at].add(groupSum{1, row})
+		sums = append(sums, sum)
 	}
 	return sums
 }

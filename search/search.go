@@ -2,17 +2,16 @@
 // windows by an exact scan, takes each video's best one, re-scores the best of them where the model looks at sentence and
 // frames together, and narrows each to the rows that carry the match.
 //
-// It stands between index and library. Start at Searcher. It trains nothing, and it refuses to compare vectors of two
-// spaces.
+// It stands between index and library. Start at Searcher: Search finds one moment a video, Moments any number, with the model
+// that serves search. Locator finds moments with a model that was trained for it, over what Clips keeps. Search trains nothing,
+// and it refuses to compare vectors of two spaces.
 package search
 
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"sightline"
 	"sightline/align"
@@ -49,15 +48,9 @@ type Searcher struct {
 
 // Search returns the best moments for the query, at most one a video, the best first.
 func (s *Searcher) Search(ctx context.Context, query sightline.Query) ([]sightline.Hit, error) {
-	if strings.TrimSpace(query.Text) == "" {
-		return nil, &sightline.Error{
-			Kind: sightline.Usage, What: "search", Err: errors.New("the query is empty"),
-			Try: `say what is to be seen: sightline search "a dog catches a frisbee"`,
-		}
-	}
-	limit := query.Limit
-	if limit <= 0 {
-		limit = DefaultLimit
+	limit, err := limited("search", query)
+	if err != nil {
+		return nil, err
 	}
 	vector, err := s.encode(ctx, query.Text)
 	if err != nil {
@@ -90,7 +83,7 @@ func (s *Searcher) encode(ctx context.Context, text string) (align.Encoded, erro
 // best returns the best window of each of the limit best videos, the best first: as the index has them, or re-scored by
 // the model.
 func (s *Searcher) best(ctx context.Context, query align.Encoded, limit int) ([]index.Scored, error) {
-	if !s.Model.Head.Traits().TwoStage {
+	if !s.Model.TwoStage() {
 		return s.recall(ctx, query, limit)
 	}
 	candidates := s.Candidates

@@ -14,6 +14,7 @@ import (
 
 	"sightline"
 	"sightline/align"
+	"sightline/align/locate"
 )
 
 // Config is a run as written in its YAML file. Every choice is separate (tower, head, optimiser, data), so an ablation
@@ -21,22 +22,39 @@ import (
 type Config struct {
 	Name string `yaml:"name" json:"name"`
 	Seed uint64 `yaml:"seed" json:"seed"`
+	Task string `yaml:"task,omitempty" json:"task,omitempty"` // what is learned: Retrieval, Moments or Captions; run files may write retrieval
 
-	Data           DataConfig       `yaml:"data" json:"data"`
-	Encoder        string           `yaml:"encoder" json:"encoder"` // "tiny", "clip" or a folder; where a live tower starts from, "" for scratch
-	Tower          TowerConfig      `yaml:"tower" json:"tower"`
-	Head           align.HeadConfig `yaml:"head" json:"head"`
-	MaskDuplicates bool             `yaml:"mask_duplicates" json:"mask_duplicates,omitempty"` // a video is no negative of itself in a batch
-	Epochs         int              `yaml:"epochs" json:"epochs"`
-	Batch          int              `yaml:"batch" json:"batch"` // pairs a step
-	Optimizer      OptimizerConfig  `yaml:"optimizer" json:"optimizer"`
+	Data           DataConfig      `yaml:"data" json:"data"`
+	Encoder        string          `yaml:"encoder" json:"encoder"` // "tiny", "clip" or a folder; where a live tower starts from, "" for scratch
+	Tower          TowerConfig     `yaml:"tower" json:"tower"`
+	Head           align.Choice    `yaml:"head" json:"head"`
+	Parts          []align.Choice  `yaml:"parts" json:"parts,omitempty"`                     // losses and layers beside the head
+	MaskDuplicates bool            `yaml:"mask_duplicates" json:"mask_duplicates,omitempty"` // a video is no negative of itself in a batch
+	Epochs         int             `yaml:"epochs" json:"epochs"`
+	Batch          int             `yaml:"batch" json:"batch"` // pairs a step
+	Optimizer      OptimizerConfig `yaml:"optimizer" json:"optimizer"`
+
+	Moments *locate.Config `yaml:"moments,omitempty" json:"moments,omitempty"` // of the task moments, and nil elsewhere
+	Caption *CaptionConfig `yaml:"caption,omitempty" json:"caption,omitempty"` // of the task caption, and nil elsewhere
 }
+
+// The tasks.
+const (
+	Retrieval = ""        // to compare videos with sentences: tower, head and parts
+	Moments   = "moments" // to find the stretch of a video that a sentence speaks of: what stands under moments
+	Captions  = "caption" // to write sentences: the sizes under caption
+)
 
 // DataConfig names the training and validation splits: pair files, or splits of the rendered world (see package corpus).
 type DataConfig struct {
 	Train  string `yaml:"train" json:"train"`
 	Val    string `yaml:"val" json:"val"`
 	Frames int    `yaml:"frames" json:"frames"` // uniformly sampled frames a video
+
+	Rate float64 `yaml:"rate,omitempty" json:"rate,omitempty"` // of moments: frames a second, 1 where left out; an archive is searched at its own
+
+	Features string  `yaml:"features,omitempty" json:"features,omitempty"` // of moments: folder of features made elsewhere, in place of an encoder's
+	Clip     float64 `yaml:"clip,omitempty" json:"clip,omitempty"`         // seconds that a row of those stands for
 }
 
 // TowerConfig says what is trained below the head.
@@ -85,7 +103,7 @@ func Defaults() Config {
 	return Config{
 		Data:  DataConfig{Frames: 8},
 		Tower: TowerConfig{Kind: "stored", Hidden: 256, Joint: 256},
-		Head:  align.HeadConfig{Kind: "meanpool"}, Encoder: "tiny",
+		Head:  align.Choice{Kind: "meanpool"}, Encoder: "tiny",
 		Epochs: 30, Batch: 64,
 		Optimizer: OptimizerConfig{Kind: adamW, Schedule: "warmup_cosine", Rate: 1e-3, Warmup: 0.1, Decay: 0.05, Clip: 1, Beta1: 0.9, Beta2: 0.98, Epsilon: 1e-6},
 	}
@@ -107,10 +125,32 @@ func ReadConfig(path string) (Config, error) {
 // ParseConfig reads YAML over the Defaults and checks it.
 func ParseConfig(text []byte) (Config, error) {
 	config := Defaults()
+	var asked struct {
+		Task string `yaml:"task"`
+	}
+	if err := yaml.Unmarshal(text, &asked); err != nil {
+		return Config{}, err
+	}
+	if asked.Task == Captions {
+		config.Caption = defaultCaption()
+	}
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&config); err != nil && !errors.Is(err, io.EOF) {
 		return Config{}, err
+	}
+	if config.Task == "retrieval" {
+		config.Task = Retrieval
+	}
+	if config.Task == Moments && config.Data.Rate == 0 {
+		config.Data.Rate = 1
+	}
+	if config.Task == Moments && config.Moments == nil { // as QACLN is published
+		published, err := locate.Default("qacln")
+		if err != nil {
+			return Config{}, err
+		}
+		config.Moments = &published
 	}
 	return config, config.Check()
 }
@@ -128,11 +168,13 @@ func (c Config) Check() error {
 	require(c.Data.Val != "", "data.val is empty: the best checkpoint is chosen on a validation split")
 	require(c.Data.Val == "" || c.Data.Val != c.Data.Train, "data.val is data.train")
 	require(c.Data.Frames > 0, "data.frames is %d", c.Data.Frames)
+	c.checkTask(require)
 	require(c.Tower.Kind == "stored" || c.Tower.Kind == "live", "tower.kind is %q, not stored or live", c.Tower.Kind)
 	require(c.Tower.Hidden >= 0, "tower.hidden is %d", c.Tower.Hidden)
 	require(c.Tower.Words >= 0, "tower.words is %v", c.Tower.Words)
 	require(c.Epochs > 0, "epochs is %d", c.Epochs)
-	require(c.Batch > 1, "batch is %d: a contrastive loss needs at least 2 pairs", c.Batch)
+	require(c.Batch > 0, "batch is %d", c.Batch)
+	require(c.Batch != 1 || c.Task == Captions, "batch is 1: a contrastive loss needs at least 2 pairs")
 	require(c.Optimizer.Kind == adamW || c.Optimizer.Kind == bertAdam, "optimizer.kind is %q, not %s or %s", c.Optimizer.Kind, adamW, bertAdam)
 	require(schedules[c.Optimizer.Schedule] != nil, "optimizer.schedule is %q, none of %s", c.Optimizer.Schedule, strings.Join(slices.Sorted(maps.Keys(schedules)), ", "))
 	require(c.Optimizer.ClipEach == 0 || c.Optimizer.Kind == bertAdam, "optimizer.clip_each is for bertadam")
@@ -148,6 +190,21 @@ func (c Config) Check() error {
 		return errors.New(strings.Join(wrong, "; "))
 	}
 	return nil
+}
+
+// checkTask requires what the task of a run needs, and nothing of another task's.
+func (c Config) checkTask(require func(ok bool, format string, args ...any)) {
+	require(slices.Contains([]string{Retrieval, Moments, Captions}, c.Task), "task is %q, not retrieval, moments or caption", c.Task)
+	require((c.Task == Moments) == (c.Moments != nil), "the sizes under moments go with task: moments")
+	require(c.Data.Features == "" || c.Data.Clip > 0, "data.clip is %v: say how many seconds a row of data.features stands for", c.Data.Clip)
+	require(c.Data.Features == "" || c.Task == Moments, "data.features is for the task moments")
+	require(c.Task != Moments || c.Data.Rate > 0, "data.rate is %v frames a second", c.Data.Rate)
+	require((c.Task == Captions) == (c.Caption != nil), "the sizes under caption go with task: caption")
+	require(c.Task == Retrieval || c.Tower.Kind == "stored", "the task %s is learned on stored features (tower.kind: stored)", c.Task)
+	require(c.Task != Captions || len(c.Parts) == 0, "no parts go with task: caption")
+	if c.Caption != nil {
+		c.Caption.check(c.Data.Frames, require)
+	}
 }
 
 // Equal tells whether two configs are the same run.

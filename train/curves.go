@@ -11,7 +11,7 @@ import (
 	"sightline/internal/plotting"
 )
 
-// draw writes the loss by step and the validation recalls by epoch side by side as a PNG.
+// draw writes the loss by step and the validation's measures by epoch side by side as a PNG.
 func (r Record) draw(path string) error {
 	losses := plot.New()
 	losses.Title.Text = "training loss"
@@ -33,23 +33,35 @@ func (r Record) draw(path string) error {
 		return err
 	}
 
-	recalls := plot.New()
-	recalls.Title.Text = "validation, text to video"
-	recalls.X.Label.Text = "epoch"
-	recalls.Y.Label.Text = "recall %"
-	recalls.Y.Min, recalls.Y.Max = 0, 100
 	losses.Legend.Top = true
-	for k, name := range []string{"R@1", "R@5", "R@10"} {
+
+	measures := plot.New()
+	measures.X.Label.Text = "epoch"
+	measures.Title.Text, measures.Y.Label.Text = "validation, text to video", "recall %"
+	if r.Config.Task != Captions { // CIDEr has no largest value
+		measures.Y.Min, measures.Y.Max = 0, 100
+	}
+	names, of := []string{"R@1", "R@5", "R@10"}, func(v Validation) []float64 { return v.TextToVideo[:] }
+	switch {
+	case r.Best.Moments != nil:
+		measures.Title.Text = "validation, moments of all videos"
+		names, of = []string{"R@1, IoU 0.5", "R@1, IoU 0.7", "R@10, IoU 0.5", "R@10, IoU 0.7"}, func(v Validation) []float64 { return v.Moments[:] }
+	case r.Config.Task == Captions:
+		measures.Title.Text, measures.Y.Label.Text = "validation, captions", "×100"
+		names = []string{"BLEU-4", "ROUGE-L", "CIDEr"}
+		of = func(v Validation) []float64 { return []float64{v.Captions.BLEU4, v.Captions.ROUGEL, v.Captions.CIDEr} }
+	}
+	for k, name := range names {
 		line := make(plotter.XYs, len(r.Validations))
 		for i, v := range r.Validations {
-			line[i] = plotter.XY{X: float64(v.Epoch), Y: v.TextToVideo[k]}
+			line[i] = plotter.XY{X: float64(v.Epoch), Y: of(v)[k]}
 		}
-		if err := addLine(recalls, line, plotting.Colors[1+k], name); err != nil {
+		if err := addLine(measures, line, plotting.Colors[1+k], name); err != nil {
 			return err
 		}
 	}
 
-	return plotting.Save(path, 10*vg.Inch, 4*vg.Inch, losses, recalls)
+	return plotting.Save(path, 10*vg.Inch, 4*vg.Inch, losses, measures)
 }
 
 // addLine draws one line, with a legend entry if it has a name.

@@ -12,23 +12,33 @@ import (
 )
 
 // Pairs is Data over a set whose videos and sentences are at hand. Every epoch goes through all videos, each with one of
-// its captions drawn at random: a batch then holds no video against itself.
+// its captions drawn at random: a batch then holds no video against itself. Where that does not matter, it may go through
+// all captions.
 type Pairs struct {
 	Set    dataset.Set
 	Seed   uint64
 	Videos []align.Video                                                   // one for each video of the set; Frames may be empty
 	Texts  []align.Sentence                                                // one for each caption
 	Frames func(ctx context.Context, video int) ([]sightline.Frame, error) // the frames of a video, for a live tower; else nil
+	All    bool                                                            // an epoch goes through all captions
 	Draw   int                                                             // frames drawn of each video, in order; 0 means all
 }
 
-// Len returns the number of videos with captions.
-func (p Pairs) Len() int { return len(p.Set.Epoch(dataset.EachVideo, p.Seed, 0)) }
+// Len returns the number of videos with captions, or of all captions.
+func (p Pairs) Len() int { return len(p.epoch(0)) }
+
+// epoch returns an epoch's pairs in their order.
+func (p Pairs) epoch(number int) []dataset.Pair {
+	if p.All {
+		return p.Set.Epoch(dataset.EachCaption, p.Seed, number)
+	}
+	return p.Set.Epoch(dataset.EachVideo, p.Seed, number)
+}
 
 // Batch returns size pairs of an epoch, from the given place in its order on.
 func (p Pairs) Batch(ctx context.Context, epoch, from, size int, random *rand.Rand) (align.Batch, error) {
 	var batch align.Batch
-	for _, pair := range p.Set.Epoch(dataset.EachVideo, p.Seed, epoch)[from : from+size] {
+	for _, pair := range p.epoch(epoch)[from : from+size] {
 		video := p.Videos[pair.Video]
 		if p.Frames != nil {
 			frames, err := p.Frames(ctx, pair.Video)

@@ -2,8 +2,10 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 
 	"sightline"
@@ -31,6 +33,7 @@ type Setting struct {
 	Dir      string
 	Progress func(Progress)                    // may be nil
 	Encoding func(corpus string, done, of int) // told while features are made; may be nil
+	Warn     func(align.Warning)               // as Job's; may be nil
 }
 
 // progress returns what tells the setting how many videos of a split are done.
@@ -42,33 +45,39 @@ func (s Setting) progress(c *corpus.Corpus) func(done int) {
 	}
 }
 
-// Prepare opens the splits of a run, encodes what is missing and builds the model.
-func Prepare(ctx context.Context, config Config, setting Setting) (Job, []DataRecord, error) {
+// Prepare opens the splits of a run, encodes what is missing and builds the model, which it returns beside the job that trains it.
+func Prepare(ctx context.Context, config Config, setting Setting) (Job, *align.Model, []DataRecord, error) {
 	if err := config.Check(); err != nil {
-		return Job{}, nil, &sightline.Error{Kind: sightline.Usage, What: "train", Err: err}
+		return Job{}, nil, nil, &sightline.Error{Kind: sightline.Usage, What: "train", Err: err}
+	}
+	if config.Task != Retrieval {
+		return Job{}, nil, nil, &sightline.Error{Kind: sightline.Usage, What: "train", Err: fmt.Errorf("a run with task: %s compares no videos with sentences", config.Task)}
 	}
 	if err := claim(setting.Dir, config); err != nil { // before hours of encoding
-		return Job{}, nil, err
+		return Job{}, nil, nil, err
 	}
 	val, err := corpus.Open(config.Data.Val)
 	if err != nil {
-		return Job{}, nil, err
+		return Job{}, nil, nil, err
 	}
-	job := Job{Config: config, Dir: setting.Dir, Progress: setting.Progress}
+	job := Job{Config: config, Dir: setting.Dir, Progress: setting.Progress, Warn: setting.Warn}
 	head, err := align.NewHead(config.Head)
 	if err != nil {
-		return Job{}, nil, err
+		return Job{}, nil, nil, err
+	}
+	if _, err := align.NewParts(config.Parts); err != nil { // before hours of encoding, too
+		return Job{}, nil, nil, err
 	}
 
 	var tower align.Tower
-	records := []DataRecord{describe(ctx, "val", val, config.Data.Frames)}
+	records := []DataRecord{describe(ctx, "val", val, corpus.Uniform(config.Data.Frames))}
 	if n, seed, ok := corpus.Stills(config.Data.Train); ok {
 		if config.Tower.Kind != "live" {
-			return Job{}, nil, &sightline.Error{Kind: sightline.Usage, What: "train", Err: fmt.Errorf("stills train a live tower, not %q", config.Tower.Kind)}
+			return Job{}, nil, nil, &sightline.Error{Kind: sightline.Usage, What: "train", Err: fmt.Errorf("stills train a live tower, not %q", config.Tower.Kind)}
 		}
 		learned, err := corpus.Open(fmt.Sprintf("%sstills/%d?seed=%d", corpus.Scheme, min(n, vocabularySample), seed))
 		if err != nil {
-			return Job{}, nil, err
+			return Job{}, nil, nil, err
 		}
 		tower = liveTower(config, setting, learned.Set.Texts())
 		job.Data = Stills{Seed: seed, Count: n, OneObject: config.Tower.OneObject}
@@ -77,9 +86,9 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, []DataRe
 	} else {
 		train, err := corpus.Open(config.Data.Train)
 		if err != nil {
-			return Job{}, nil, err
+			return Job{}, nil, nil, err
 		}
-		records = append(records, describe(ctx, "train", train, config.Data.Frames))
+		records = append(records, describe(ctx, "train", train, corpus.Uniform(config.Data.Frames)))
 		if config.Tower.Kind == "live" {
 			tower = liveTower(config, setting, train.Set.Texts())
 		} else {
@@ -87,27 +96,94 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, []DataRe
 				Joint: config.Tower.Joint, Hidden: config.Tower.Hidden}
 		}
 		if job.Data, err = pairs(ctx, train, config, setting); err != nil {
-			return Job{}, nil, err
+			return Job{}, nil, nil, err
 		}
 	}
-	if job.Model, err = align.New(setting.Engine, tower, head, config.Seed); err != nil {
-		return Job{}, nil, err
+	parts, err := Parts(ctx, config.Parts, setting.Encoders.Texts)
+	if err != nil {
+		return Job{}, nil, nil, err
 	}
+	model, err := align.New(setting.Engine, tower, head, config.Seed, parts...)
+	if err != nil {
+		return Job{}, nil, nil, err
+	}
+	job.Model, job.Weights, job.Backend = model, model.Weights, setting.Engine.Name()
 	judged, err := pairs(ctx, val, config, setting)
 	if err != nil {
-		return Job{}, nil, err
+		return Job{}, nil, nil, err
 	}
-	job.Validate = func(ctx context.Context) (Validation, error) { return validate(ctx, job.Model, judged) }
+	if err := fit(ctx, model, job.Data); err != nil { // what a layer is trained behind; a resumed run has its own in its state
+		return Job{}, nil, nil, err
+	}
+	job.Validate = func(ctx context.Context) (Validation, error) {
+		if err := model.Settle(ctx); err != nil {
+			return Validation{}, err
+		}
+		if err := fit(ctx, model, job.Data); err != nil {
+			return Validation{}, err
+		}
+		return validate(ctx, model, judged)
+	}
 	slices.Reverse(records)
-	return job, records, nil
+	return job, model, records, nil
 }
+
+// Parts returns the chosen parts, with the vectors of their prompts.
+func Parts(ctx context.Context, choices []align.Choice, texts encoder.TextEncoder) ([]align.NamedPart, error) {
+	parts, err := align.NewParts(choices)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range parts {
+		part, ok := p.Part.(align.Prompted)
+		if !ok {
+			continue
+		}
+		prompts, err := part.Prompts()
+		if err != nil {
+			return nil, err
+		}
+		if len(prompts) == 0 {
+			continue
+		}
+		if texts == nil {
+			return nil, &sightline.Error{Kind: sightline.Usage, What: "use part " + p.Name, Err: errors.New("its prompts need an encoder"),
+				Try: "name one in the run file, encoder: tiny, for a tower that starts from it"}
+		}
+		vectors, err := texts.EncodeTexts(ctx, prompts)
+		if err != nil {
+			return nil, fmt.Errorf("prompts of %s: %w", p.Name, err)
+		}
+		part.Take(vectors)
+	}
+	return parts, nil
+}
+
+// fit prepares a model that needs it on a reference set: the first pairs of a shuffled epoch that is never trained on, the same at
+// every call.
+func fit(ctx context.Context, model *align.Model, data Data) error {
+	if !model.NeedsFit() {
+		return nil
+	}
+	batch, err := data.Batch(ctx, referenceEpoch, 0, min(referencePairs, data.Len()), rand.New(rand.NewPCG(0, 0)))
+	if err != nil {
+		return err
+	}
+	return model.Fit(ctx, batch.Videos, batch.Texts)
+}
+
+// referencePairs is how many training pairs a layer is fitted on.
+const referencePairs = 1024
+
+// referenceEpoch is beyond all that are trained.
+const referenceEpoch = 1 << 30
 
 // vocabularySample is how many stills a vocabulary is learned from.
 const vocabularySample = 10_000
 
-func describe(ctx context.Context, role string, c *corpus.Corpus, frames int) DataRecord {
+func describe(ctx context.Context, role string, c *corpus.Corpus, plan corpus.Plan) DataRecord {
 	return DataRecord{Role: role, Name: c.Name, Hash: c.Hash(), Videos: len(c.Set.Videos), Captions: len(c.Set.Captions),
-		Sampling: corpus.Sampling(frames), Decoder: c.Decoder(ctx)}
+		Sampling: plan.String(), Decoder: c.Decoder(ctx)}
 }
 
 // liveTower starts from the setting's tiny encoder, or from scratch with a vocabulary learned from the texts.
@@ -150,12 +226,12 @@ func pairs(ctx context.Context, c *corpus.Corpus, config Config, setting Setting
 			size = setting.Encoders.Tiny.Config.Side
 		}
 		var err error
-		if data.Frames, err = c.Pictures(ctx, config.Data.Frames, size, setting.progress(c)); err != nil {
+		if data.Frames, err = c.Pictures(ctx, corpus.Uniform(config.Data.Frames), size, setting.progress(c)); err != nil {
 			return Pairs{}, err
 		}
 	} else {
 		var err error
-		if data, err = StoredPairs(ctx, c, setting, config.Data.Frames); err != nil {
+		if data, err = StoredPairs(ctx, c, setting, corpus.Uniform(config.Data.Frames)); err != nil {
 			return Pairs{}, err
 		}
 	}
@@ -175,15 +251,24 @@ func texts(c *corpus.Corpus) Pairs {
 	return data
 }
 
-// StoredPairs returns a split with features of n frames a video and text vectors, from the setting's encoders and store.
-func StoredPairs(ctx context.Context, c *corpus.Corpus, setting Setting, n int) (Pairs, error) {
+// storedVideos returns a split with features of the frames that a plan takes, from the setting's encoder and store.
+func storedVideos(ctx context.Context, c *corpus.Corpus, setting Setting, plan corpus.Plan) (Pairs, error) {
 	data := texts(c)
-	features, err := c.Encode(ctx, setting.Encoders.Frames, n, setting.Store, setting.progress(c))
+	features, err := c.Encode(ctx, setting.Encoders.Frames, plan, setting.Store, setting.progress(c))
 	if err != nil {
 		return Pairs{}, err
 	}
 	for i, f := range features {
 		data.Videos[i].Features, data.Videos[i].Spans = f.Rows, f.Spans
+	}
+	return data, nil
+}
+
+// StoredPairs returns a split with features of the frames that a plan takes and text vectors, from the setting's encoders and store.
+func StoredPairs(ctx context.Context, c *corpus.Corpus, setting Setting, plan corpus.Plan) (Pairs, error) {
+	data, err := storedVideos(ctx, c, setting, plan)
+	if err != nil {
+		return Pairs{}, err
 	}
 	vectors, err := setting.Encoders.Texts.EncodeTexts(ctx, c.Set.Texts())
 	if err != nil {
@@ -247,6 +332,16 @@ func Encode(ctx context.Context, model *align.Model, data Pairs) (videos, texts 
 	}
 	texts, err = model.EncodeTexts(ctx, data.Texts)
 	return videos, texts, err
+}
+
+// ScoreJointly returns the similarities [captions, videos] with layer and head as in training, in blocks of so many captions
+// and videos. It is transductive: see align.Model.ScoreJointly.
+func ScoreJointly(ctx context.Context, model *align.Model, data Pairs, block int) (sightline.Matrix, error) {
+	videos, texts, err := Encode(ctx, model.Bare(), data)
+	if err != nil {
+		return sightline.Matrix{}, err
+	}
+	return model.ScoreJointly(ctx, texts, videos, block)
 }
 
 // scoreBlock is how many videos are encoded at a time: the frames of a live tower need not all be in memory.

@@ -22,7 +22,7 @@ func runSmall(t *testing.T, config Config, encoders Encoders) Record {
 	t.Helper()
 	e := enginetest.Open(t)
 	dir := filepath.Join(t.TempDir(), "run")
-	job, data, err := Prepare(t.Context(), config, Setting{Engine: e, Encoders: encoders, Dir: dir})
+	job, _, data, err := Prepare(t.Context(), config, Setting{Engine: e, Encoders: encoders, Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestEveryTowerTrains(t *testing.T) {
 func TestStillsNeedALiveTower(t *testing.T) {
 	config := small("stored")
 	config.Data.Train = "world:stills/60"
-	if _, _, err := Prepare(t.Context(), config, Setting{Dir: filepath.Join(t.TempDir(), "run")}); sightline.KindOf(err) != sightline.Usage {
+	if _, _, _, err := Prepare(t.Context(), config, Setting{Dir: filepath.Join(t.TempDir(), "run")}); sightline.KindOf(err) != sightline.Usage {
 		t.Errorf("stills for a stored tower give %v", err)
 	}
 }

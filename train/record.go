@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"sightline/align"
 	"sightline/internal/atomicfile"
 )
 
@@ -25,7 +26,10 @@ type Record struct {
 	Steps       int          `json:"steps"`
 	Best        Validation   `json:"best"` // chosen on the validation split
 	Validations []Validation `json:"validations"`
-	Losses      []float64    `json:"losses"` // one a step
+	Losses      []float64    `json:"losses"`            // one a step
+	Watched     Watched      `json:"watched,omitempty"` // what the model's parts reported, one a step
+
+	Warnings []align.Warning `json:"warnings,omitempty"` // what they found wrong
 }
 
 // DataRecord identifies a split: its name, the hash over captions and frames' origin, and how frames were read.
@@ -41,11 +45,11 @@ type DataRecord struct {
 
 func newRecord(job Job, s *state) Record {
 	return Record{
-		Config: job.Config, Backend: job.Model.Engine.Name(),
+		Config: job.Config, Backend: job.Backend,
 		Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
-		Optimizer: job.Config.Optimizer.describe(), Parameters: job.Model.Weights.Count(),
-		Weights: job.Model.Weights.Hash(), Seconds: s.Seconds, Steps: s.Step,
-		Best: *s.best(), Validations: s.Validations, Losses: s.Losses,
+		Optimizer: job.Config.Optimizer.describe(), Parameters: job.Weights.Count(),
+		Weights: job.Weights.Hash(), Seconds: s.Seconds, Steps: s.Step,
+		Best: *s.best(), Validations: s.Validations, Losses: s.Losses, Watched: s.Watched, Warnings: s.Warnings,
 	}
 }
 

@@ -1,14 +1,17 @@
 package train
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"sightline"
+	"sightline/align"
 	"sightline/engine"
 	"sightline/internal/atomicfile"
 	"sightline/internal/safetensors"
@@ -29,38 +32,107 @@ const stateKey = "sightline.train"
 type state struct {
 	Step        int          `json:"step"` // steps done
 	Losses      []float64    `json:"losses"`
+	Watched     Watched      `json:"watched,omitempty"`
 	Validations []Validation `json:"validations"`
 	Seconds     float64      `json:"seconds"` // spent so far
-	Moves       int          `json:"moves"`   // the optimiser's steps
+
+	Warnings []align.Warning `json:"warnings,omitempty"`
+
+	Moves int `json:"moves"` // the optimiser's steps
 }
 
-// Validation is how good a model is on the validation split.
+// Watched holds what a model's parts report: by name, a value a step.
+type Watched map[string][]float64
+
+// Last returns the mean of each scalar over the last tenth of the steps.
+func (w Watched) Last() map[string]float64 {
+	last := map[string]float64{}
+	for name, values := range w {
+		for _, v := range values[len(values)-(len(values)+9)/10:] {
+			last[name] += v / float64((len(values)+9)/10)
+		}
+	}
+	return last
+}
+
+// watch adds what is reported of a step.
+func (s *state) watch(scalars map[string]float64) {
+	if s.Watched == nil && len(scalars) > 0 {
+		s.Watched = Watched{}
+	}
+	for name, value := range scalars {
+		s.Watched[name] = append(s.Watched[name], value)
+	}
+}
+
+// warn adds what the model finds wrong for the first time, and tells of it.
+func (s *state) warn(job Job) {
+	warner, ok := job.Model.(Warner)
+	if !ok {
+		return
+	}
+	for _, warning := range warner.Warnings(s.Losses, s.Watched) {
+		if slices.ContainsFunc(s.Warnings, func(w align.Warning) bool { return w.Part == warning.Part && w.Kind == warning.Kind }) {
+			continue
+		}
+		s.Warnings = append(s.Warnings, warning)
+		if job.Warn != nil {
+			job.Warn(warning)
+		}
+	}
+}
+
+// Validation is how good a model is on the validation split, by the measures of its task; those of others are zero.
 type Validation struct {
 	Step        int     `json:"step"`
 	Epoch       int     `json:"epoch"` // from 1
-	TextToVideo Recalls `json:"text_to_video"`
-	VideoToText Recalls `json:"video_to_text"`
+	TextToVideo Recalls `json:"text_to_video,omitzero"`
+	VideoToText Recalls `json:"video_to_text,omitzero"`
+
+	Moments  *MomentRecalls `json:"moments,omitempty"` // of runs that learn to find moments
+	Captions Written        `json:"captions,omitzero"` // of runs that learn to write
 }
 
 // Recalls are R@1, R@5 and R@10 in percent.
 type Recalls [3]float64
 
 // Score is what the best checkpoint is chosen by: the sum of all six recalls, "Rsum", which is steadier on a small split
-// than R@1 alone.
+// than R@1 alone; of moments the sum of all four; of captions their CIDEr.
 func (v Validation) Score() float64 {
+	if v.Captions != (Written{}) {
+		return v.Captions.CIDEr
+	}
 	var sum float64
+	if v.Moments != nil {
+		for _, recall := range v.Moments {
+			sum += recall
+		}
+	}
 	for i := range v.TextToVideo {
 		sum += v.TextToVideo[i] + v.VideoToText[i]
 	}
 	return sum
 }
 
-// best returns the validation with the highest score, the earliest of equals; nil when there is none.
+// String says how good in one figure, for a progress note.
+func (v Validation) String() string {
+	switch {
+	case v.Captions != (Written{}):
+		return fmt.Sprintf("CIDEr %.1f", v.Captions.CIDEr)
+	case v.Moments != nil:
+		return fmt.Sprintf("R@1, IoU 0.5: %.1f", v.Moments[0])
+	}
+	return fmt.Sprintf("R@1 %.1f", v.TextToVideo[0])
+}
+
+// best returns the validation with the highest score, of equals that with the lowest loss, of these the earliest; nil when
+// there is none.
 func (s *state) best() *Validation {
 	var best *Validation
 	for i := range s.Validations {
-		if best == nil || s.Validations[i].Score() > best.Score() {
-			best = &s.Validations[i]
+		v := &s.Validations[i]
+		if best == nil || cmp.Or(cmp.Compare(v.Score(), best.Score()), cmp.Compare(best.Captions.Loss, v.Captions.Loss)) > 0 {
+			best = v
 		}
 	}
 	return best
@@ -82,10 +154,12 @@ func (s *state) save(dir string, weights *engine.Weights, optimizer Optimizer) e
 		return err
 	}
 	var list []safetensors.Tensor
+	for _, name := range weights.Names() {
+		list = append(list, safetensors.Tensor{Name: weightPart + name, Shape: weights.Shape(name), Data: weights.Float32s(name)})
+	}
 	for _, name := range moved.names {
 		shape := weights.Shape(name)
 		list = append(list,
-			safetensors.Tensor{Name: weightPart + name, Shape: shape, Data: weights.Float32s(name)},
 			safetensors.Tensor{Name: firstPart + name, Shape: shape, Data: moved.first[name]},
 			safetensors.Tensor{Name: secondPart + name, Shape: shape, Data: moved.second[name]})
 	}
@@ -114,21 +188,29 @@ func resume(dir string, config Config, weights *engine.Weights, optimizer Optimi
 	if err := json.Unmarshal([]byte(file.Metadata()[stateKey]), &s); err != nil {
 		return nil, fmt.Errorf("resume run: %s: %w", path, err)
 	}
+	read := func(part, name string, size int, target func([]float32)) error {
+		values, err := file.Float32s(part + name)
+		if err == nil && len(values) != size {
+			err = fmt.Errorf("%s has %d elements, the model's has %d", name, len(values), size)
+		}
+		if err != nil {
+			return fmt.Errorf("resume run: %s: %w", path, err)
+		}
+		target(values)
+		return nil
+	}
+	for _, name := range weights.Names() {
+		size := len(weights.Float32s(name))
+		if err := read(weightPart, name, size, func(v []float32) { weights.Update(name, func(p []float32) { copy(p, v) }) }); err != nil {
+			return nil, err
+		}
+	}
 	moved := optimizer.state()
-	for _, name := range moved.names {
-		for part, target := range map[string]func([]float32){
-			weightPart: func(v []float32) { weights.Update(name, func(p []float32) { copy(p, v) }) },
-			firstPart:  func(v []float32) { copy(moved.first[name], v) },
-			secondPart: func(v []float32) { copy(moved.second[name], v) },
-		} {
-			values, err := file.Float32s(part + name)
-			if err != nil {
-				return nil, fmt.Errorf("resume run: %s: %w", path, err)
+	for part, target := range map[string]map[string][]float32{firstPart: moved.first, secondPart: moved.second} {
+		for _, name := range moved.names {
+			if err := read(part, name, len(target[name]), func(v []float32) { copy(target[name], v) }); err != nil {
+				return nil, err
 			}
-			if len(values) != len(moved.first[name]) {
-				return nil, fmt.Errorf("resume run: %s: %s has %d elements, the model's has %d", path, name, len(values), len(moved.first[name]))
-			}
-			target(values)
 		}
 	}
 	moved.steps = s.Moves

@@ -29,15 +29,35 @@ type Data interface {
 	Batch(ctx context.Context, epoch, from, size int, random *rand.Rand) (align.Batch, error)
 }
 
+// Learner is a model as the loop sees it.
+type Learner interface {
+	// Step lays out a batch; with masked, pairs that show one video are no negatives of each other.
+	Step(batch align.Batch, masked bool, random *rand.Rand) (align.Step, error)
+	// Gradient compiles a training step for batches laid out like the given one: it returns the loss, the scalars that Watched
+	// names, the new values of the weights that Kept names, and the loss's gradients with respect to the parameters.
+	Gradient(like align.Step, parameters []string) (*engine.Program, error)
+	Parameters() []string // names of the weights that gradients move
+	Watched() []string
+	Kept() []string
+}
+
 // Job is one training: what to move, on what, judged how, kept where.
 type Job struct {
 	Config   Config
-	Model    *align.Model
+	Model    Learner
+	Weights  *engine.Weights // all of the model's
+	Backend  string          // the engine's name, for the record
 	Data     Data
 	Validate func(context.Context) (Validation, error) // judges the model as it stands on the validation split
 	Dir      string                                    // the run's folder; made if absent, resumed if not
 	Progress func(Progress)                            // may be nil
 	Judged   func(context.Context, Validation) error   // told after each validation, the model as it was judged; may be nil
+	Warn     func(align.Warning)                       // told once of each kind of thing that goes wrong, where the model is a Warner; may be nil
+}
+
+// Warner is a Learner that judges its own training, by the losses and what it watched in every step so far.
+type Warner interface {
+	Warnings(losses []float64, watched map[string][]float64) []align.Warning
 }
 
 // Progress is told after every step.
@@ -45,7 +65,8 @@ type Progress struct {
 	Step, Steps   int
 	Epoch         int
 	Loss          float64
-	Best          *Validation // so far; nil before the first
+	Watched       map[string]float64 // what the model's parts report of this step; may be nil
+	Best          *Validation        // so far; nil before the first
 	Elapsed, Left time.Duration
 }
 
@@ -63,15 +84,15 @@ func Run(ctx context.Context, job Job) (Record, error) {
 		return Record{}, fmt.Errorf("train: %d pairs do not fill one batch of %d", job.Data.Len(), config.Batch)
 	}
 	steps := perEpoch * config.Epochs
-	names := job.Model.Weights.Names()
+	names := job.Model.Parameters()
 	optimizer, schedule := newOptimizer(config.Optimizer), schedules[config.Optimizer.Schedule]
-	optimizer.Attach(job.Model.Weights, names)
+	optimizer.Attach(job.Weights, names)
 
-	state, err := resume(job.Dir, config, job.Model.Weights, optimizer)
+	state, err := resume(job.Dir, config, job.Weights, optimizer)
 	if err != nil {
 		return Record{}, err
 	}
-	step := stepper{model: job.Model, names: names}
+	step := stepper{model: job.Model, weights: job.Weights, names: names}
 
 	drawing, stop := context.WithCancel(ctx)
 	defer stop()
@@ -80,12 +101,12 @@ func Run(ctx context.Context, job Job) (Record, error) {
 	for state.Step < steps {
 		batch, ok := <-batches
 		if !ok || ctx.Err() != nil {
-			return Record{}, errors.Join(ErrInterrupted, state.save(job.Dir, job.Model.Weights, optimizer))
+			return Record{}, errors.Join(ErrInterrupted, state.save(job.Dir, job.Weights, optimizer))
 		}
 		if batch.err != nil {
 			return Record{}, fmt.Errorf("train: step %d: %w", state.Step, batch.err)
 		}
-		loss, gradients, err := step.run(batch.step)
+		loss, watched, gradients, err := step.run(batch.step)
 		if err != nil {
 			return Record{}, fmt.Errorf("train: step %d: %w", state.Step, err)
 		}
@@ -94,8 +115,9 @@ func Run(ctx context.Context, job Job) (Record, error) {
 		}
 		warmup := int(config.Optimizer.Warmup * float64(steps))
 		optimizer.Step(gradients, config.Optimizer.Rate*schedule(state.Step+1, warmup, steps+1))
-		clampScale(job.Model.Weights)
+		clampScale(job.Weights)
 		state.Losses = append(state.Losses, loss)
+		state.watch(watched)
 		state.Step++
 
 		if state.Step%perEpoch == 0 {
@@ -116,15 +138,16 @@ func Run(ctx context.Context, job Job) (Record, error) {
 				}
 			}
 			state.Validations = append(state.Validations, validation)
+			state.warn(job)
 			if best := state.best(); best.Step == validation.Step {
-				if err := saveBest(job.Dir, job.Model.Weights); err != nil {
+				if err := saveBest(job.Dir, job.Weights); err != nil {
 					return Record{}, err
 				}
 			}
 		}
 		if state.Step%perEpoch == 0 || time.Since(saved) > saveEvery {
 			state.Seconds += time.Since(saved).Seconds()
-			if err := state.save(job.Dir, job.Model.Weights, optimizer); err != nil {
+			if err := state.save(job.Dir, job.Weights, optimizer); err != nil {
 				return Record{}, err
 			}
 			saved = time.Now()
@@ -133,12 +156,12 @@ func Run(ctx context.Context, job Job) (Record, error) {
 			elapsed := time.Since(started)
 			left := time.Duration(float64(elapsed) / float64(state.Step-before) * float64(steps-state.Step))
 			job.Progress(Progress{
-				Step: state.Step, Steps: steps, Epoch: (state.Step - 1) / perEpoch, Loss: loss,
+				Step: state.Step, Steps: steps, Epoch: (state.Step - 1) / perEpoch, Loss: loss, Watched: watched,
 				Best: state.best(), Elapsed: elapsed, Left: left,
 			})
 		}
 	}
-	if err := loadBest(job.Dir, job.Model.Weights); err != nil {
+	if err := loadBest(job.Dir, job.Weights); err != nil {
 		return Record{}, err
 	}
 	return newRecord(job, state), nil
@@ -165,36 +188,54 @@ func newOptimizer(c OptimizerConfig) Optimizer {
 	return &AdamW{Beta1: c.Beta1, Beta2: c.Beta2, Epsilon: c.Epsilon, Decay: c.Decay, Rules: rules}
 }
 
-// clampScale keeps the logit scale at or below ln 100, as all trainers of the field do.
+// clampScale keeps the logit scale, where a model has one, at or below ln 100, as all trainers of the field do.
 func clampScale(weights *engine.Weights) {
+	if !weights.Has(align.LogitScale) {
+		return
+	}
 	weights.Update(align.LogitScale, func(v []float32) { v[0] = min(v[0], align.MaxLogitScale) })
 }
 
 // stepper runs the loss and gradients of a model.
 type stepper struct {
-	model   *align.Model
+	model   Learner
+	weights *engine.Weights
 	names   []string
 	program *engine.Program // compiled at the first step, when the number of inputs is known
 }
 
-func (s *stepper) run(step align.Step) (loss float64, gradients [][]float32, err error) {
+// run takes one step's loss, what the model reports of it, and its gradients. Weights that the model keeps without
+// gradients have their new values after it.
+func (s *stepper) run(step align.Step) (loss float64, watched map[string]float64, gradients [][]float32, err error) {
 	if s.program == nil {
 		if s.program, err = s.model.Gradient(step, s.names); err != nil {
-			return 0, nil, err
+			return 0, nil, nil, err
 		}
 	}
 	out, err := s.program.Run(step.Arrays()...)
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, nil, err
 	}
 	loss = float64(engine.Values(out[0])[0])
 	if math.IsNaN(loss) || math.IsInf(loss, 0) {
-		return 0, nil, fmt.Errorf("the loss is %v", loss)
+		return 0, nil, nil, fmt.Errorf("the loss is %v", loss)
 	}
-	for _, gradient := range out[1:] {
+	out = out[1:]
+	for i, name := range s.model.Watched() {
+		if watched == nil {
+			watched = map[string]float64{}
+		}
+		watched[name] = float64(engine.Values(out[i])[0])
+	}
+	out = out[len(watched):]
+	kept := s.model.Kept()
+	for i, name := range kept {
+		s.weights.Update(name, func(p []float32) { copy(p, engine.Values(out[i])) })
+	}
+	for _, gradient := range out[len(kept):] {
 		gradients = append(gradients, engine.Values(gradient))
 	}
-	return loss, gradients, nil
+	return loss, watched, gradients, nil
 }
 
 // drawn is one prepared batch.
@@ -212,6 +253,7 @@ func drawBatches(ctx context.Context, job Job, step, perEpoch, steps int) <-chan
 		for ; step < steps; step++ {
 			random := rand.New(rand.NewPCG(job.Config.Seed, uint64(step)))
 			batch, err := job.Data.Batch(ctx, step/perEpoch, step%perEpoch*job.Config.Batch, job.Config.Batch, random)
+			batch.Epoch = step / perEpoch
 			var laid align.Step
 			if err == nil {
 				laid, err = job.Model.Step(batch, job.Config.MaskDuplicates, random)

@@ -15,10 +15,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomlx/gomlx/core/graph"
+
 	"sightline"
 	"sightline/align"
+	"sightline/align/emcl"
+	"sightline/align/emclnet"
 	_ "sightline/align/heads"
 	"sightline/align/meanpool"
+	"sightline/align/seqtransf"
 	"sightline/dataset"
 	"sightline/engine"
 	"sightline/engine/enginetest"
@@ -61,15 +66,22 @@ func trialPairs() Pairs {
 	return data
 }
 
-func trialJob(t testing.TB, dir string) Job {
+func trialJob(t testing.TB, dir string) Job { return trialOf(t, dir, meanpool.Head{}) }
+
+func trialOf(t testing.TB, dir string, head align.Head, parts ...align.NamedPart) Job {
 	t.Helper()
 	config, data := trial(), trialPairs()
-	model, err := align.New(enginetest.Open(t), align.Stored{VideoDim: dim, TextDim: dim, Hidden: 16}, meanpool.Head{}, config.Seed)
+	model, err := align.New(enginetest.Open(t), align.Stored{VideoDim: dim, TextDim: dim, Hidden: 16}, head, config.Seed, parts...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Job{Config: config, Model: model, Data: data, Dir: dir,
-		Validate: func(ctx context.Context) (Validation, error) { return validate(ctx, model, data) }}
+	return Job{Config: config, Model: model, Weights: model.Weights, Backend: model.Engine.Name(), Data: data, Dir: dir,
+		Validate: func(ctx context.Context) (Validation, error) {
+			if err := fit(ctx, model, data); err != nil {
+				return Validation{}, err
+			}
+			return validate(ctx, model, data)
+		}}
 }
 
 func same(t *testing.T, got, want Record) {
@@ -135,7 +147,7 @@ func TestRunLearns(t *testing.T) {
 func TestConfigsAreRuns(t *testing.T) {
 	count := 0
 	err := filepath.WalkDir("../configs", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		if err != nil || filepath.Ext(path) != ".yaml" {
 			return err
 		}
 		count++
@@ -143,8 +155,21 @@ func TestConfigsAreRuns(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		_, err = align.NewHead(config.Head)
-		return err
+		if _, err = align.NewHead(config.Head); err != nil {
+			return err
+		}
+		parts, err := align.NewParts(config.Parts)
+		for _, p := range parts {
+			if prompted, ok := p.Part.(align.Prompted); ok {
+				if _, wrong := prompted.Prompts(); !errors.Is(wrong, fs.ErrNotExist) { // a file that the user brings
+					err = errors.Join(err, wrong)
+				}
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		return nil
 	})
 	if err != nil || count < 8 {
 		t.Errorf("%d run files, %v", count, err)
@@ -160,6 +185,21 @@ func TestCancelledRunContinuesExactly(t *testing.T) {
 				return job
 			})
 		})
+	}
+}
+
+// What EM maintains from step to step, and its frozen bases, are part of what a run goes on from.
+func TestCancelledRunWithEMCLContinuesExactly(t *testing.T) {
+	em := emcl.EM{Bases: 4, Iterations: 3, Lambda: 0.5, Beta: 1, Momentum: 0.9, Init: emcl.Random}
+	for name, job := range map[string]func(dir string) Job{
+		"layer": func(dir string) Job {
+			return trialOf(t, dir, meanpool.Head{}, align.NamedPart{Name: emcl.Name, Part: &emcl.Layer{EM: em, Train: true}})
+		},
+		"head": func(dir string) Job {
+			return trialOf(t, dir, &emclnet.Head{Head: seqtransf.Head{Layers: 1, Heads: 2, Positions: 4}, EM: em, Temperature: 3})
+		},
+	} {
+		t.Run(name, func(t *testing.T) { cancelled(t, job) })
 	}
 }
 
@@ -333,5 +373,55 @@ func TestConfigRefusesWhatMakesNoSense(t *testing.T) {
 	again, err := ParseConfig(good.YAML())
 	if err != nil || !again.Equal(good) {
 		t.Errorf("written and read back: %+v, %v", again, err)
+	}
+}
+
+// alarm is a part that finds two things wrong in every epoch.
+type alarm struct{}
+
+func (alarm) Init(*engine.Weights, int, *rand.Rand) {}
+func (alarm) Fixed() []string                       { return nil }
+func (alarm) Noise(_, _, _ int) [][]int             { return nil }
+func (alarm) Watched() []string                     { return []string{"alarm.heat"} }
+func (alarm) Loss(_ engine.Vars, seen align.Seen, _ []*graph.Node) (*graph.Node, []*graph.Node) {
+	zero := graph.ScalarZero(seen.Sentence.Graph(), seen.Sentence.DType())
+	return zero, []*graph.Node{graph.AddScalar(zero, 451)}
+}
+func (alarm) Warn(losses []float64, watched map[string][]float64) []align.Warning {
+	return []align.Warning{{Kind: "fire", Text: fmt.Sprint(watched["alarm.heat"][0])}, {Kind: "smoke"}}
+}
+
+// Each kind of warning is told once, whatever interrupts the run, and stands in its record.
+func TestWarningsAreToldOnce(t *testing.T) {
+	var told []align.Warning
+	var record Record
+	dir := filepath.Join(t.TempDir(), "run")
+	for run := 0; ; run++ {
+		data := trialPairs()
+		model, err := align.New(enginetest.Open(t), align.Stored{VideoDim: dim, TextDim: dim, Hidden: 16}, meanpool.Head{}, 3, align.NamedPart{Name: "alarm", Part: alarm{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		job := Job{Config: trial(), Model: model, Weights: model.Weights, Data: data, Dir: dir,
+			Validate: func(ctx context.Context) (Validation, error) { return validate(ctx, model, data) },
+			Warn:     func(w align.Warning) { told = append(told, w) },
+			Progress: func(p Progress) {
+				if run == 0 && p.Step == 12 {
+					cancel()
+				}
+			}}
+		record, err = Run(ctx, job)
+		cancel()
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, ErrInterrupted) || run > 0 {
+			t.Fatal(err)
+		}
+	}
+	want := []align.Warning{{Part: "alarm", Kind: "fire", Text: "451", Step: 5}, {Part: "alarm", Kind: "smoke", Step: 5}}
+	if !slices.Equal(told, want) || !slices.Equal(record.Warnings, want) {
+		t.Errorf("told %v, recorded %v, want %v", told, record.Warnings, want)
 	}
 }

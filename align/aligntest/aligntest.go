@@ -18,15 +18,20 @@ import (
 
 // Head checks that neither the order nor the company of videos and texts moves a score by more than 1e-6 (relative to
 // the largest score, where scores exceed 1), that padding does not, that Recall and RecallTexts have length 1, that a
-// head of one stage scores as its recall vectors do, and that a training step has a finite loss and gradients.
-func Head(t *testing.T, head align.Head) {
+// head of one stage scores as its recall vectors do, and that a training step has a finite loss and gradients. With parts, all
+// of it holds of the model that they make together; the vectors of their prompts are noise, and layers and heads
+// that need it are fitted on other videos and texts first.
+func Head(t *testing.T, head align.Head, parts ...align.NamedPart) {
 	const dim, videos, texts = 16, 9, 7
 	random := rand.New(rand.NewPCG(3, 4))
-	model, err := align.New(enginetest.Open(t), align.Stored{VideoDim: dim, TextDim: dim, Hidden: 8}, head, 1)
+	for _, p := range parts {
+		prompt(t, p.Part, dim, random)
+	}
+	model, err := align.New(enginetest.Open(t), align.Stored{VideoDim: dim, TextDim: dim, Hidden: 8}, head, 1, parts...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range model.Weights.Names() { // away from identities and zeros, which could hide a mistake
+	for _, name := range model.Parameters() { // away from identities and zeros, which could hide a mistake
 		noise := engine.Normal(random, len(model.Weights.Float32s(name)), 0.1)
 		model.Weights.Update(name, func(p []float32) {
 			for i := range p {
@@ -34,16 +39,35 @@ func Head(t *testing.T, head align.Head) {
 			}
 		})
 	}
-	var clips []align.Video
-	for i := range videos {
-		rows := 1 + i%4
-		clip := align.Video{ID: string(rune('a' + i))}
-		clip.Features = sightline.Matrix{Rows: rows, Cols: dim, Data: engine.Normal(random, rows*dim, 1)}
-		clips = append(clips, clip)
+	if err := model.Settle(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-	var sentences []align.Sentence
-	for range texts {
-		sentences = append(sentences, align.Sentence{Vector: engine.Normal(random, dim, 1)})
+	draw := func() (clips []align.Video, sentences []align.Sentence) {
+		for i := range videos {
+			rows := 1 + i%4
+			clip := align.Video{ID: string(rune('a' + i))}
+			clip.Features = sightline.Matrix{Rows: rows, Cols: dim, Data: engine.Normal(random, rows*dim, 1)}
+			clips = append(clips, clip)
+		}
+		for range texts {
+			sentences = append(sentences, align.Sentence{Vector: engine.Normal(random, dim, 1)})
+		}
+		return clips, sentences
+	}
+	clips, sentences := draw()
+	if model.NeedsFit() {
+		before := model.Weights.Hash()
+		otherClips, otherSentences := draw()
+		if err := model.Fit(t.Context(), otherClips, otherSentences); err != nil {
+			t.Fatal(err)
+		}
+		after := model.Weights.Hash()
+		if err := model.Fit(t.Context(), otherClips, otherSentences); err != nil {
+			t.Fatal(err)
+		}
+		if again := model.Weights.Hash(); again != after {
+			t.Errorf("fitted twice on one reference, the weights go from %s to %s to %s", before, after, again)
+		}
 	}
 	score := func(clips []align.Video, sentences []align.Sentence) sightline.Matrix {
 		t.Helper()
@@ -103,12 +127,26 @@ func Head(t *testing.T, head align.Head) {
 			if math.Abs(own-1) > 1e-4 {
 				t.Errorf("recall vector of video %d has length² %v", n, own)
 			}
-			if !head.Traits().TwoStage {
+			if !model.TwoStage() {
 				near("recall vectors", float32(dot), all.At(a, n))
 			}
 		}
 	}
 	step(t, model, align.Batch{Videos: clips[:texts], Texts: sentences}, random)
+}
+
+// prompt gives a part vectors for its prompts.
+func prompt(t *testing.T, part align.Part, dim int, random *rand.Rand) {
+	t.Helper()
+	prompted, ok := part.(align.Prompted)
+	if !ok {
+		return
+	}
+	texts, err := prompted.Prompts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	prompted.Take(sightline.Matrix{Rows: len(texts), Cols: dim, Data: engine.Normal(random, len(texts)*dim, 1)})
 }
 
 func encode(t *testing.T, model *align.Model, clips []align.Video, sentences []align.Sentence) (videos, texts align.Encoded) {
@@ -127,7 +165,7 @@ func encode(t *testing.T, model *align.Model, clips []align.Video, sentences []a
 // step takes the gradient of the training loss, with and without masked duplicates.
 func step(t *testing.T, model *align.Model, batch align.Batch, random *rand.Rand) {
 	t.Helper()
-	names := model.Weights.Names()
+	names := model.Parameters()
 	loss := func(batch align.Batch, masked bool) float32 {
 		t.Helper()
 		inputs, err := model.Step(batch, masked, rand.New(rand.NewPCG(5, 6)))
@@ -145,7 +183,7 @@ func step(t *testing.T, model *align.Model, batch align.Batch, random *rand.Rand
 		for i, part := range out {
 			for _, v := range engine.Values(part) {
 				if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-					t.Fatalf("output %d of a training step (0 the loss, then gradients) has %v", i, v)
+					t.Fatalf("output %d of a training step (0 the loss, then what is watched and kept, then gradients) has %v", i, v)
 				}
 			}
 		}

@@ -22,7 +22,7 @@ import (
 
 // Parts are what a checkpoint consists of.
 type Parts struct {
-	Head       align.HeadConfig
+	Head       align.Choice
 	Weights    *engine.Weights // of the head, under its own names
 	Encoder    *engine.Weights // of CLIP, under OpenAI's or Hugging Face's names
 	LogitScale float32         // a logarithm

@@ -34,7 +34,7 @@ func TestSplitTakesPublishedNames(t *testing.T) {
 	_, encoder := small()
 	for kind, prefix := range map[string]string{"meanpool": "", "seqlstm": "", "seqtransf": "", "tighttransf": "", "xpool": "pool_frames."} {
 		t.Run(kind, func(t *testing.T) {
-			head, err := align.NewHead(align.HeadConfig{Kind: kind})
+			head, err := align.NewHead(align.Choice{Kind: kind})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -5,6 +5,10 @@
 // subtitles. A model encodes the clips once, without any query (Clips), and a query once, without any video (Query); all
 // that is left to do for a pair are dot products, so a corpus of stored clips is searched without a tensor library (package
 // moment). The packages xml, reloclnet and qacln beside this one are the methods.
+//
+// It sits between encoder and index, beside align.Model, which finds whole videos. Start at Model: EncodeVideos and
+// EncodeTexts make what an index holds, Step and Gradient are what package train learns it with, Save and Open keep it as a
+// folder. It turns no logits into spans and ranks nothing.
 package locate
 
 import "sightline"
@@ -38,7 +42,9 @@ type Query struct {
 }
 
 // Boundary turns the curve of a pair into logits of where the moment starts and ends: two convolutions over clips without
-// bias, of odd width, with zeros beyond both ends. A softmax over the clips of the video makes probabilities of them.
+// bias, of odd width, with zeros beyond both ends. A softmax over the clips of the video makes probabilities of them. A moment
+// starts where its start clip starts and ends where its end clip starts; models learn the last clip for one that lasts to
+// the end of the video.
 type Boundary struct {
 	Start, End []float32
 }

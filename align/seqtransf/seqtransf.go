@@ -44,12 +44,17 @@ func (h *Head) Init(weights *engine.Weights, dim int, random *rand.Rand) {
 	weights.Set(positions, engine.Normal(random, h.Positions*dim, 0.02), h.Positions, dim)
 }
 
-// Video returns the mean of F + transformer(F + positions) as one row. Padding is hidden from attention.
+// Video returns the mean of F + transformer(F + positions) as one row.
 func (h *Head) Video(vars engine.Vars, frames align.Frames) align.Frames {
+	return align.MeanRow(h.Sequence(vars, frames))
+}
+
+// Sequence returns F + transformer(F + positions) [B, T, D], not normalised. Padding is hidden from attention.
+func (h *Head) Sequence(vars engine.Vars, frames align.Frames) align.Frames {
 	x := transformer.AddPositions(frames.Vectors, vars.Get(positions)) // [B, T, D]
 	hidden := transformer.HidePadding(frames.Mask)
 	for i := range h.Layers {
 		x = transformer.Block(vars.Under(fmt.Sprintf("%s%d.", blocks, i)), x, transformer.Heads(h.Heads, x), hidden, transformer.QuickGELU, transformer.TinyEpsilon)
 	}
-	return align.MeanRow(align.Frames{Vectors: Add(x, frames.Vectors), Mask: frames.Mask})
+	return align.Frames{Vectors: Add(x, frames.Vectors), Mask: frames.Mask}
 }

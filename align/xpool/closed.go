@@ -27,20 +27,12 @@ func (h *Head) closed(vars engine.Vars, texts *Node, videos align.Frames) *Node 
 	dims := videos.Vectors.Shape().Dimensions
 	n, t, dim, a := dims[0], dims[1], dims[2], texts.Shape().Dimensions[0]
 	width := float64(dim)
-	row := func(x *Node) *Node { return Reshape(x, 1, 1, dim) } // a parameter [D] beside [N, T, D]
-	g2, b2 := vars.Get(norm2+".weight"), vars.Get(norm2+".bias")
 	g3, b3 := vars.Get(norm3+".weight"), vars.Get(norm3+".bias")
-	noBias := vars.Get(linear + ".weight")
-
-	u := centre(h.values(vars, videos)) // C u_t [N, T, D]
-	p := Mul(u, BroadcastToShape(row(g2), u.Shape()))
-	p = centre(Add(p, transformer.Project(p, noBias, nil))) // C p_t [N, T, D]
-	c := centre(Add(b2, Reshape(transformer.Linear(vars, linear, ExpandAxes(b2, 0)), dim)))
-	p3 := Mul(p, BroadcastToShape(row(g3), p.Shape())) // g₃ ⊙ C p_t
+	u, p, c := h.behind(vars, videos)
+	p3 := Mul(p, beside(g3, p)) // g₃ ⊙ C p_t
 	c3 := Mul(c, g3)
 
 	// What a video brings: Gram matrices [N, T, T] and products of its frames with the parameters [N, T].
-	gram := func(x *Node) *Node { return Dot(x, x).General([]int{2}, []int{0}, []int{2}, []int{0}) }
 	with := func(x, vector *Node) *Node { return Dot(x, vector).General([]int{2}, nil, []int{0}, nil) }
 	constant := func(x, y *Node) *Node { return ReduceAllSum(Mul(x, y)) }
 
@@ -50,9 +42,6 @@ func (h *Head) closed(vars engine.Vars, texts *Node, videos align.Frames) *Node 
 	products := Dot(s, Reshape(p3, n*t, dim)).General([]int{1}, nil, []int{1}, nil) // [A, N·T]
 	products = TransposeAllAxes(Reshape(products, a, n, t), 1, 0, 2)
 
-	quadratic := func(alpha, gram *Node) *Node { // αᵀGα [N, A]
-		return ReduceSum(Mul(Dot(alpha, gram).General([]int{2}, []int{0}, []int{1}, []int{0}), alpha), -1)
-	}
 	along := func(alpha, vector *Node) *Node { // α·v [N, A], v [N, T]
 		return ReduceSum(Mul(alpha, BroadcastToShape(ExpandAxes(vector, 1), alpha.Shape())), -1)
 	}
@@ -74,6 +63,44 @@ func (h *Head) closed(vars engine.Vars, texts *Node, videos align.Frames) *Node 
 	cross := Div(Add(along(alpha, with(p, Mul(g3, b3))), constant(c, Mul(g3, b3))), sigma3)
 	length := Add(Add(scaled, MulScalar(cross, 2)), constant(b3, b3)) // ‖z‖²
 	return Transpose(Div(dot, Sqrt(MaxScalar(length, 1e-24))), 0, 1)
+}
+
+// behind returns what the closed form needs of videos and parameters alone: C u_t and C p_t [N, T, D], and C c [D].
+func (h *Head) behind(vars engine.Vars, videos align.Frames) (u, p, c *Node) {
+	g2, b2 := vars.Get(norm2+".weight"), vars.Get(norm2+".bias")
+	u = centre(h.values(vars, videos))
+	p = Mul(u, beside(g2, u))
+	p = centre(Add(p, transformer.Project(p, vars.Get(linear+".weight"), nil)))
+	c = centre(Add(b2, Reshape(transformer.Linear(vars, linear, ExpandAxes(b2, 0)), -1)))
+	return u, p, c
+}
+
+// unfolded returns z [N, A, D] itself, without the two products by [D, D] matrices that a pair costs in the direct form.
+func (h *Head) unfolded(vars engine.Vars, texts *Node, videos align.Frames) *Node {
+	dims := videos.Vectors.Shape().Dimensions
+	n, t, width := dims[0], dims[1], float64(dims[2])
+	u, p, c := h.behind(vars, videos)
+	alpha := Reshape(h.weights(vars, texts, videos), n, -1, t)
+	sigma2 := Sqrt(AddScalar(MulScalar(quadratic(alpha, gram(u)), 1/width), transformer.Epsilon)) // [N, A]
+	alpha = Div(alpha, BroadcastToShape(ExpandAxes(sigma2, -1), alpha.Shape()))                   // α/σ₂
+	w := Dot(alpha, p).General([]int{2}, []int{0}, []int{1}, []int{0})                            // [N, A, D]
+	w = Add(w, beside(c, w))
+	sigma3 := Sqrt(AddScalar(ReduceAndKeep(Mul(w, w), ReduceMean, -1), transformer.Epsilon))
+	z := Div(w, BroadcastToShape(sigma3, w.Shape()))
+	return Add(Mul(z, beside(vars.Get(norm3+".weight"), z)), beside(vars.Get(norm3+".bias"), z))
+}
+
+// beside spreads a parameter [D] over the shape of x [..., ..., D].
+func beside(parameter, x *Node) *Node {
+	return BroadcastToShape(Reshape(parameter, 1, 1, x.Shape().Dim(-1)), x.Shape())
+}
+
+// gram returns the products [N, T, T] of the rows of x [N, T, D] with each other.
+func gram(x *Node) *Node { return Dot(x, x).General([]int{2}, []int{0}, []int{2}, []int{0}) }
+
+// quadratic returns αᵀGα [N, A].
+func quadratic(alpha, gram *Node) *Node {
+	return ReduceSum(Mul(Dot(alpha, gram).General([]int{2}, []int{0}, []int{1}, []int{0}), alpha), -1)
 }
 
 // centre takes the mean over the last axis away.

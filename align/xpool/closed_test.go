@@ -8,6 +8,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"sightline/align"
+	"sightline/encoder/transformer"
 	"sightline/engine"
 	"sightline/engine/enginetest"
 )
@@ -47,15 +48,21 @@ func TestClosedFormIsTheDirectOne(t *testing.T) {
 		}
 		return out
 	}
-	closed := run(head.closed)
 	direct := run(func(vars engine.Vars, texts *Node, videos align.Frames) *Node {
 		return head.direct(vars, texts, videos, nil)
 	})
-	for i := range direct {
-		got, want := engine.Values(closed[i]), engine.Values(direct[i])
-		for k := range want {
-			if math.Abs(float64(got[k]-want[k])) > 2e-5*(1+math.Abs(float64(want[k]))) {
-				t.Fatalf("output %d (0 a sum, 1 scores, then gradients), element %d: closed %v, direct %v", i, k, got[k], want[k])
+	unfolded := run(func(vars engine.Vars, texts *Node, videos align.Frames) *Node {
+		pooled := transformer.Normalize(head.Pool(vars, texts, videos, nil))
+		scores := Mul(pooled, BroadcastToShape(ExpandAxes(transformer.Normalize(texts), 0), pooled.Shape()))
+		return Transpose(ReduceSum(scores, -1), 0, 1)
+	})
+	for name, closed := range map[string][]engine.Array{"closed": run(head.closed), "unfolded": unfolded} {
+		for i := range direct {
+			got, want := engine.Values(closed[i]), engine.Values(direct[i])
+			for k := range want {
+				if math.Abs(float64(got[k]-want[k])) > 2e-5*(1+math.Abs(float64(want[k]))) {
+					t.Fatalf("output %d (0 a sum, 1 scores, then gradients), element %d: %s %v, direct %v", i, k, name, got[k], want[k])
+				}
 			}
 		}
 	}

@@ -100,8 +100,24 @@ func (h *Head) weights(vars engine.Vars, texts *Node, videos align.Frames) *Node
 	return Softmax(Add(logits, BroadcastToShape(Reshape(hidden, n, 1, 1, t), logits.Shape())), -1)
 }
 
-// direct pools a vector for every pair. Keep [N, A, D] are the factors of dropout; nil for none.
+// Pool returns every video as pooled for every text [N, A, D], not normalised: the vector whose cosine with the text is the
+// score, for heads that need it. Keep [N, A, D] are the factors of dropout; nil for none.
+func (h *Head) Pool(vars engine.Vars, texts *Node, videos align.Frames, keep *Node) *Node {
+	if keep == nil && h.Heads == 1 {
+		return h.unfolded(vars, texts, videos)
+	}
+	return h.pool(vars, texts, videos, keep)
+}
+
+// direct scores by a pooled vector for every pair.
 func (h *Head) direct(vars engine.Vars, texts *Node, videos align.Frames, keep *Node) *Node {
+	pooled := transformer.Normalize(h.pool(vars, texts, videos, keep))
+	scores := ReduceSum(Mul(pooled, BroadcastToShape(ExpandAxes(transformer.Normalize(texts), 0), pooled.Shape())), -1)
+	return Transpose(scores, 0, 1)
+}
+
+// pool is Pool in the direct form.
+func (h *Head) pool(vars engine.Vars, texts *Node, videos align.Frames, keep *Node) *Node {
 	dims := videos.Vectors.Shape().Dimensions
 	n, t, dim, a := dims[0], dims[1], dims[2], texts.Shape().Dimensions[0]
 	weights := h.weights(vars, texts, videos) // [N, heads, A, T]
@@ -114,9 +130,7 @@ func (h *Head) direct(vars engine.Vars, texts *Node, videos align.Frames, keep *
 		pooled = Dot(weights, values).General([]int{3}, []int{0, 1}, []int{1}, []int{0, 2}) // [N, heads, A, depth]
 		pooled = transformer.Linear(vars, out, Reshape(TransposeAllAxes(pooled, 0, 2, 1, 3), n, a, dim))
 	}
-	pooled = transformer.Normalize(refine(vars, pooled, keep))
-	scores := ReduceSum(Mul(pooled, BroadcastToShape(ExpandAxes(transformer.Normalize(texts), 0), pooled.Shape())), -1)
-	return Transpose(scores, 0, 1)
+	return refine(vars, pooled, keep)
 }
 
 // refine returns LN₃(y + dropout(W_lin·y + b_lin)) with y = LN₂(pooled).

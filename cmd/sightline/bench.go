@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"path/filepath"
 
@@ -17,13 +18,12 @@ func (a *app) benchCommand() *cobra.Command {
 		Use:     "bench",
 		Short:   "Measure methods against one another on the rendered world",
 		Example: "  sightline bench retrieval --out build/tables",
-	}, a.benchRetrievalCommand())
+	}, a.benchRetrievalCommand(), a.benchAblateCommand(), a.benchMomentsCommand(), a.benchConfidenceCommand(), a.benchAnchorsCommand())
 }
 
 func (a *app) benchRetrievalCommand() *cobra.Command {
-	plan := benchmark.Plan{Size: "base", Rho: world.DefaultRho, Captions: 1, Seeds: 3}
 	var methods []string
-	var predict bool
+	b := benching{app: a, plan: benchmark.Plan{Watch: true}}
 	cmd := &cobra.Command{
 		Use:   "retrieval --out DIR",
 		Short: "Tabulate retrieval: methods × in-domain, out-of-domain × seeds",
@@ -37,73 +37,126 @@ DIR/table.md, DIR/results.json and DIR/recall.png hold the result.`,
   sightline bench retrieval --methods meanP,X-Pool --size demo --seeds 1 --out /tmp/quick`,
 		Args: operands(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if plan.Seeds < 1 {
-				return usage("--seeds", "--seeds 3", "%d trainings are none", plan.Seeds)
-			}
-			if !(plan.Rho > 0 && plan.Rho <= 1) {
-				return usage("--rho", "--rho 0.75", "%v is no share in (0, 1]", plan.Rho)
-			}
-			if plan.Captions < 0 {
-				return usage("--captions", "--captions 1", "%d captions are none", plan.Captions)
-			}
 			chosen, err := benchmark.Choose(methods)
 			if err != nil {
 				return err
 			}
-			plan.Methods = chosen
-			if _, err := world.ExtentOf(plan.Size); err != nil {
-				return usage("--size", "--size base", "%v", err)
-			}
-			s, err := a.settings("", "")
-			if err != nil {
-				return err
-			}
-			e, err := s.engine()
-			if err != nil {
-				return err
-			}
-			forecast, err := benchmark.Predict(cmd.Context(), e, plan)
-			if err != nil {
-				return err
-			}
-			if predict {
-				return a.print(forecast, func() error { a.printForecast(forecast); return nil })
-			}
-			a.say("this will take about %s", forecastTotal(forecast))
-			progress := series{start: a.bar}
-			defer func() { progress.close() }()
-			result, err := benchmark.Retrieval(cmd.Context(), e, plan, func(stage benchmark.Stage) {
-				note := ""
-				if stage.Loss != 0 {
-					note = fmt.Sprintf("loss %.3f", stage.Loss)
-				}
-				progress.set(stage.What, float64(stage.Done), math.Max(1, float64(stage.Of)), note)
-			})
-			if err != nil {
-				return trainError(plan.Dir, err)
-			}
-			progress.close()
-			return a.print(result, func() error {
-				if err := result.Write(a.out, a.out.Width()); err != nil {
-					return err
-				}
-				a.out.Printf("the table is in %s\n", terminal.Clean(filepath.Join(plan.Dir, "table.md")))
-				return nil
-			})
+			return b.run(cmd, chosen)
 		},
 	}
+	b.flags(cmd)
+	cmd.Flags().StringSliceVar(&methods, "methods", nil, "rows to make, e.g. meanP,X-Pool (default all)")
+	return cmd
+}
+
+func (a *app) benchAblateCommand() *cobra.Command {
+	b := benching{app: a}
+	cmd := &cobra.Command{
+		Use:   "ablate RUN.yaml... --out DIR",
+		Short: "Tabulate run files against the first of them, as bench retrieval does methods",
+		Long: `Bench ablate trains every run file from several seeds and tests each against the first, paired over
+all seeds, in-domain and out-of-domain. Data, seed and frames are the benchmark's; everything else
+is as the files say. configs/ablations has the tables of the papers.`,
+		Example: `  sightline bench ablate configs/ablations/baseline.yaml configs/ablations/calm-*.yaml --out build/calm
+  sightline bench ablate a.yaml b.yaml --size demo --seeds 2 --out /tmp/quick`,
+		Args: operands(1, -1),
+		RunE: func(cmd *cobra.Command, files []string) error {
+			methods, err := benchmark.FromFiles(files)
+			if err != nil {
+				return err
+			}
+			return b.run(cmd, methods)
+		},
+	}
+	b.flags(cmd)
+	cmd.Flags().BoolVar(&b.plan.Watch, "watch", false, "test every epoch, for the table of what choosing on the test set flatters")
+	return cmd
+}
+
+// benching is what benchmarks of retrieval have in common.
+type benching struct {
+	app     *app
+	plan    benchmark.Plan
+	predict bool
+}
+
+func (b *benching) flags(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&plan.Dir, "out", "", "folder of the runs and the result (needed)")
-	flags.StringVar(&plan.Size, "size", plan.Size, "size of the world: demo, small, base or large")
-	flags.IntVar(&plan.Seeds, "seeds", plan.Seeds, "trainings of each method")
-	flags.IntVar(&plan.Captions, "captions", plan.Captions, "captions of each validation and test video; 0 for all")
-	flags.StringSliceVar(&methods, "methods", nil, "rows to make, e.g. meanP,X-Pool (default all)")
-	flags.BoolVar(&predict, "predict", false, "only say how long it would take")
-	flags.Float64Var(&plan.Rho, "rho", plan.Rho, "share of the facts that captions state")
+	flags.StringVar(&b.plan.Dir, "out", "", "folder of the runs and the result (needed)")
+	flags.StringVar(&b.plan.Size, "size", "base", "size of the world: demo, small, base or large")
+	flags.IntVar(&b.plan.Seeds, "seeds", 3, "trainings of each method")
+	flags.IntVar(&b.plan.Captions, "captions", 1, "captions of each validation and test video; 0 for all")
+	flags.StringVar(&b.plan.On, "on", "test", "split to test on: test, or val while choices are still being made")
+	flags.BoolVar(&b.predict, "predict", false, "only say how long it would take")
+	flags.Float64Var(&b.plan.Rho, "rho", world.DefaultRho, "share of the facts that captions state")
 	if err := cmd.MarkFlagRequired("out"); err != nil {
 		panic(err)
 	}
-	return cmd
+}
+
+// run checks the plan, says how long it will take, and makes the tables.
+func (b *benching) run(cmd *cobra.Command, methods []benchmark.Method) error {
+	a, plan := b.app, b.plan
+	plan.Methods = methods
+	if plan.Seeds < 1 {
+		return usage("--seeds", "--seeds 3", "%d trainings are none", plan.Seeds)
+	}
+	if !(plan.Rho > 0 && plan.Rho <= 1) {
+		return usage("--rho", "--rho 0.75", "%v is no share in (0, 1]", plan.Rho)
+	}
+	if plan.Captions < 0 {
+		return usage("--captions", "--captions 1", "%d captions are none", plan.Captions)
+	}
+	if plan.On != "test" && plan.On != "val" {
+		return usage("--on", "--on val", "%q is neither test nor val", plan.On)
+	}
+	if _, err := world.ExtentOf(plan.Size); err != nil {
+		return usage("--size", "--size base", "%v", err)
+	}
+	s, err := a.settings("", "")
+	if err != nil {
+		return err
+	}
+	e, err := s.engine()
+	if err != nil {
+		return err
+	}
+	forecast, err := benchmark.Predict(cmd.Context(), e, plan)
+	if err != nil {
+		return err
+	}
+	if b.predict {
+		return a.print(forecast, func() error { a.printForecast(forecast); return nil })
+	}
+	a.say("this will take about %s", forecastTotal(forecast))
+	progress := series{start: a.bar}
+	defer func() { progress.close() }()
+	result, err := benchmark.Retrieval(cmd.Context(), e, plan, progress.stage)
+	if err != nil {
+		return trainError(plan.Dir, err)
+	}
+	progress.close()
+	return a.tables(result, plan.Dir)
+}
+
+// stage shows how far a benchmark is.
+func (s *series) stage(stage benchmark.Stage) {
+	note := ""
+	if stage.Loss != 0 {
+		note = fmt.Sprintf("loss %.3f", stage.Loss)
+	}
+	s.set(stage.What, float64(stage.Done), math.Max(1, float64(stage.Of)), note)
+}
+
+// tables prints the tables of a benchmark, which lie in its folder too.
+func (a *app) tables(result interface{ Write(io.Writer, int) error }, dir string) error {
+	return a.print(result, func() error {
+		if err := result.Write(a.out, a.out.Width()); err != nil {
+			return err
+		}
+		a.out.Printf("the table is in %s\n", terminal.Clean(filepath.Join(dir, "table.md")))
+		return nil
+	})
 }
 
 // printForecast prints what a benchmark will take, part by part.

@@ -19,19 +19,26 @@ import (
 //go:embed run.yaml.tmpl
 var runTemplate string
 
-// starterRun returns the run that config init prints: the defaults, on the world.
-func starterRun() train.Config {
+// starterRun returns the run that config init prints: the defaults of a task, on the world.
+func starterRun(task string) (train.Config, error) {
 	run := train.Defaults()
+	switch task {
+	case "retrieval":
+	case train.Captions:
+		run = train.CaptionDefaults()
+	default:
+		return run, usage("--task "+task, "retrieval or caption", "there is no such task")
+	}
 	run.Name, run.Seed = "first", 1
 	run.Data.Train, run.Data.Val = "world:A/demo/train", "world:A/demo/val"
-	return run
+	return run, nil
 }
 
-// starterText returns that run as a file with its comments lined up.
-func starterText() ([]byte, error) {
+// starterText returns a run as a file with its comments lined up.
+func starterText(run train.Config) ([]byte, error) {
 	var text bytes.Buffer
 	lined := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	if err := template.Must(template.New("run").Parse(runTemplate)).Execute(lined, starterRun()); err != nil {
+	if err := template.Must(template.New("run").Parse(runTemplate)).Execute(lined, run); err != nil {
 		return nil, err
 	}
 	err := lined.Flush()
@@ -55,14 +62,20 @@ SIGHTLINE_FEATURES), the environment before the file.`,
 }
 
 func (a *app) configInitCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "init",
-		Short:   "Print a run file with every key, its default and what it means",
-		Example: "  sightline config init > run.yaml",
-		Args:    operands(0, 0),
+	var task string
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Print a run file with every key, its default and what it means",
+		Example: `  sightline config init > run.yaml
+  sightline config init --task caption > captions.yaml`,
+		Args: operands(0, 0),
 		RunE: func(*cobra.Command, []string) error {
-			return a.print(starterRun(), func() error {
-				text, err := starterText()
+			run, err := starterRun(task)
+			if err != nil {
+				return err
+			}
+			return a.print(run, func() error {
+				text, err := starterText(run)
 				if err != nil {
 					return err
 				}
@@ -71,6 +84,8 @@ func (a *app) configInitCommand() *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().StringVar(&task, "task", "retrieval", "what is trained: retrieval or caption")
+	return cmd
 }
 
 func (a *app) configShowCommand() *cobra.Command {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,8 +26,9 @@ func (a *app) dataCheckCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check FILE|FOLDER|BENCHMARK",
 		Short: "List everything that is wrong with a file of pairs",
-		Long: `Check reads a file of pairs, or a folder with train, val and test files, and lists every
-problem with its line. It exits with 1 when something keeps the data from being read.
+		Long: `Check reads a file of pairs, a folder with train, val and test files, or the official files of a
+benchmark, and lists every problem with its line. It exits with 1 when something keeps the data from
+being read, or when a video is in two splits.
 
 JSONL has one object a line:
   {"video": "clips/a.mp4", "caption": "a dog runs", "start": 0, "end": 3.2}
@@ -37,21 +37,21 @@ Needed are caption and one of video and id. Paths are relative to the file's fol
 
 The official files of MSR-VTT, MSVD, LSMDC, DiDeMo, ActivityNet Captions and YouCook2 are named
 msrvtt:FOLDER/test, msvd:, lsmdc:, didemo:, activitynet:, youcook2:; videos lie in FOLDER/videos under
-their ids, or in ?videos=DIR. --dead names a file with the ids, one a line, of videos known to be gone:
-they are counted and not listed.`,
+their ids, or in ?videos=DIR. Each split is compared with the others in the folder. --dead names a
+file with the ids, one a line, of videos known to be gone: they are counted and not listed.`,
 		Example: `  sightline data check pairs.jsonl
   sightline data check "msrvtt:data/msrvtt/train?split=7k" --dead gone.txt
   sightline data check world/A --json | jq '.problems[].line'`,
 		Args: operands(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			dead, err := readIDs(deadFile)
-			if err != nil {
-				return err
+			var dead map[string]bool
+			if deadFile != "" {
+				var err error
+				if dead, err = dataset.ReadIDs(deadFile); err != nil {
+					return usage("--dead "+deadFile, "name a file with one id a line", "%w", err)
+				}
 			}
-			report, known, err := dataset.CheckPublished(args[0], dead)
-			if !known {
-				report, err = dataset.Check(args[0])
-			}
+			report, err := dataset.Check(args[0], dead)
 			if err != nil {
 				return err
 			}
@@ -63,8 +63,8 @@ they are counted and not listed.`,
 					}
 					a.out.Printf("%s  %s\n", mark, terminal.Clean(problem.String()))
 				}
-				if report.Missing > 0 {
-					a.out.Printf("%s missing, %s of them known to be gone\n", terminal.Count(report.Missing, "video", "videos"), terminal.Thousands(report.Dead))
+				if found := counts(report); found != "" {
+					a.out.Printf("%s\n", found)
 				}
 				a.out.Printf("%s, %s in %s; %s\n",
 					terminal.Count(report.Videos, "video", "videos"), terminal.Count(report.Captions, "caption", "captions"),
@@ -77,7 +77,7 @@ they are counted and not listed.`,
 			if fatal := report.Fatal(); fatal > 0 {
 				return &sightline.Error{
 					Kind: sightline.Failed, What: "check " + args[0],
-					Err: fmt.Errorf("%s from being read", keeps(fatal)),
+					Err: fmt.Errorf("%s from being used", keeps(fatal)),
 					Try: "put right the lines named above, then check again",
 				}
 			}
@@ -88,22 +88,23 @@ they are counted and not listed.`,
 	return cmd
 }
 
-// readIDs reads ids, one a line; none without a file.
-func readIDs(path string) (map[string]bool, error) {
-	if path == "" {
-		return nil, nil
+// counts says what was found more than once, not at all or in two places; "" where nothing was.
+func counts(report dataset.Report) string {
+	var found []string
+	if report.Missing > 0 {
+		found = append(found, fmt.Sprintf("%s missing, %s of them known to be gone",
+			terminal.Count(report.Missing, "video", "videos"), terminal.Thousands(report.Dead)))
 	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, usage("--dead "+path, "write one id a line", "%w", err)
+	if report.Duplicates > 0 {
+		found = append(found, terminal.Count(report.Duplicates, "duplicate", "duplicates"))
 	}
-	ids := map[string]bool{}
-	for line := range strings.Lines(string(text)) {
-		if id := strings.TrimSpace(line); id != "" {
-			ids[id] = true
-		}
+	if report.Empty > 0 {
+		found = append(found, terminal.Count(report.Empty, "caption", "captions")+" empty or not there")
 	}
-	return ids, nil
+	if report.InTwo > 0 {
+		found = append(found, terminal.Count(report.InTwo, "video", "videos")+" in two splits")
+	}
+	return strings.Join(found, "; ")
 }
 
 func problems(report dataset.Report) string {

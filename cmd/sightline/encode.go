@@ -38,8 +38,9 @@ func (a *app) encodeCommand() *cobra.Command {
 train and eval then use. What is there already is not made again; interrupted, it continues
 where it stopped.
 
-DATA is a file of pairs (.jsonl, .csv) or a rendered split such as world:A/base/test; video files
-may be named as well. --export writes the features as .npz or .npy files for Python.`,
+DATA is a file of pairs (.jsonl, .csv), a split of a benchmark such as msrvtt:data/msrvtt/test, or a
+rendered one such as world:A/base/test; video files may be named as well. --export writes the features
+as .npz or .npy files for Python.`,
 		Example: `  sightline encode pairs.jsonl
   sightline encode pairs.jsonl --encoder clip-l14 --frames 12
   sightline encode holiday.mp4 party.mov --export features/ --format npz
@@ -70,7 +71,7 @@ may be named as well. --export writes the features as .npz or .npy files for Pyt
 				return err
 			}
 			progress := series{start: a.bar}
-			all, err := data.Encode(ctx, encoders.Frames, frames, s.store(), func(done int) {
+			all, err := data.Encode(ctx, encoders.Frames, corpus.Uniform(frames), s.store(), func(done int) {
 				progress.encoding(data.Name, done, len(data.Set.Videos))
 			})
 			progress.close()
@@ -120,7 +121,7 @@ func openData(ctx context.Context, args []string) (*corpus.Corpus, error) {
 		case ".jsonl", ".csv":
 			return corpus.Open(args[0])
 		}
-		if strings.HasPrefix(args[0], corpus.Scheme) {
+		if strings.HasPrefix(args[0], corpus.Scheme) || dataset.IsPublished(args[0]) {
 			return corpus.Open(args[0])
 		}
 	}

@@ -38,7 +38,7 @@ type evalResult struct {
 // evalRow is a line of the table.
 type evalRow struct {
 	Name    string         `json:"name"`
-	Kind    string         `json:"kind"`            // "model", "oracle" or "chance"
+	Kind    string         `json:"kind"`            // "model", "transductive", "oracle" or "chance"
 	Seeds   int            `json:"seeds,omitempty"` // trainings that a model's numbers are the mean of
 	Summary metric.Summary `json:"summary"`
 }
@@ -58,7 +58,7 @@ func (a *app) evalCommand() *cobra.Command {
 	var bank string
 	var models []string
 	var data, encoder, features, saveSims string
-	var frames int
+	var frames, blocks int
 	cmd := &cobra.Command{
 		Use:   "eval --model MODEL --data DATA",
 		Short: "Measure models on a split",
@@ -68,12 +68,16 @@ matcher reaches. The scorer never learns which sentence belongs to which video.
 
 MODEL is a training run's folder, a bundle, a name of the archive's models, or "untrained": the
 encoder as it is. Give --model again to set models side by side, with a paired test against the
-first. NAME=MODEL,MODEL,… is one method trained from several seeds: mean and interval over them.`,
+first. NAME=MODEL,MODEL,… is one method trained from several seeds: mean and interval over them.
+
+--joint-blocks N adds rows of models with EMCL's decomposition as its authors evaluate it: blocks of
+N sentences and N videos of the split are decomposed together. Such rows are transductive.`,
 		Example: `  sightline eval --model untrained --encoder tiny --data world:A/base/test
   sightline eval --model untrained --model runs/first --data pairs.jsonl --json
   sightline eval --model adapters=runs/s1,runs/s2,runs/s3 --data world:B/base/test
   sightline eval --model runs/first --data pairs.jsonl --save-sims sims.npy
-  sightline eval --model runs/first --data world:A/base/test --post dsl,qbnorm --bank world:A/base/val`,
+  sightline eval --model runs/first --data world:A/base/test --post dsl,qbnorm --bank world:A/base/val
+  sightline eval --model runs/emcl --data world:A/base/test --joint-blocks 32`,
 		Args: operands(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			options, err := how.options()
@@ -82,6 +86,9 @@ first. NAME=MODEL,MODEL,… is one method trained from several seeds: mean and i
 			}
 			if err := post.check(bank); err != nil {
 				return err
+			}
+			if cmd.Flags().Changed("joint-blocks") && blocks < 1 {
+				return usage("--joint-blocks", "--joint-blocks 32, as EMCL-Net's evaluator", "a block holds at least one sentence and one video")
 			}
 			contenders, err := parseContenders(models)
 			if err != nil {
@@ -126,22 +133,31 @@ first. NAME=MODEL,MODEL,… is one method trained from several seeds: mean and i
 						return fmt.Errorf("evaluate %s on %s: %w", name, data, err)
 					}
 					contenders[i].rankings = append(contenders[i].rankings, ranking)
-					if len(contenders[i].models) > 1 || len(post.names) == 0 {
+					if len(contenders[i].models) > 1 {
 						continue // over seeds, post-processing would need rows of rows
+					}
+					if blocks > 0 && m.align.NeedsFit() {
+						done, err := judge.jointly(cmd.Context(), m, blocks)
+						if err != nil {
+							return fmt.Errorf("evaluate %s on %s: %w", name, data, err)
+						}
+						contenders[i].processed = append(contenders[i].processed, done)
+					}
+					if len(post.names) == 0 {
+						continue
 					}
 					queries, err := judge.bank(cmd.Context(), m, bank)
 					if err != nil {
 						return err
 					}
-					if contenders[i].processed, err = post.apply(sims, queries, split.Set.Owner()); err != nil {
+					done, err := post.apply(sims, queries, split.Set.Owner())
+					if err != nil {
 						return fmt.Errorf("evaluate %s on %s: %w", name, data, err)
 					}
+					contenders[i].processed = append(contenders[i].processed, done...)
 				}
 			}
-			result := evalJSON{Backend: o.engine.Name(), Data: train.DataRecord{
-				Role: "test", Name: split.Name, Hash: split.Hash(), Videos: len(split.Set.Videos), Captions: len(split.Set.Captions),
-				Sampling: corpus.Sampling(frames), Decoder: split.Decoder(cmd.Context()),
-			}}
+			result := evalJSON{Backend: o.engine.Name(), Data: judge.record(cmd.Context())}
 			if options.Resamples >= 0 {
 				result.Confidence = options.Confidence
 			}
@@ -162,6 +178,7 @@ first. NAME=MODEL,MODEL,… is one method trained from several seeds: mean and i
 	flags.StringVar(&features, "features", "", "folder of stored features (default below the XDG cache home)")
 	flags.StringVar(&saveSims, "save-sims", "", "write the similarities [texts, videos] to an .npy file")
 	flags.StringVar(&bank, "bank", "", "for qbnorm: a split whose sentences are the bank of queries, of training data")
+	flags.IntVar(&blocks, "joint-blocks", 0, "rows of their own for EMCL as officially evaluated, in blocks of so many sentences and videos")
 	how.flags(cmd)
 	post.flags(cmd)
 	for _, name := range []string{"model", "data"} {
@@ -169,6 +186,7 @@ first. NAME=MODEL,MODEL,… is one method trained from several seeds: mean and i
 			panic(err)
 		}
 	}
+	cmd.AddCommand(a.evalMomentsCommand())
 	return cmd
 }
 
@@ -247,13 +265,38 @@ func (v *evaluation) pairsOf(ctx context.Context, m model) (train.Pairs, error) 
 		defer func() { progress.close() }()
 		pairs, err := train.StoredPairs(ctx, v.split, train.Setting{
 			Engine: v.opener.engine, Encoders: m.encoders, Store: v.opener.store(), Encoding: progress.encoding,
-		}, v.frames)
+		}, corpus.Uniform(v.frames))
 		if err != nil {
 			return train.Pairs{}, err
 		}
 		v.encoded, v.pairs = id, pairs
 	}
 	return v.pairs, nil
+}
+
+// record says what the models are tested on.
+func (v *evaluation) record(ctx context.Context) train.DataRecord {
+	return train.DataRecord{
+		Role: "test", Name: v.split.Name, Hash: v.split.Hash(), Videos: len(v.split.Set.Videos), Captions: len(v.split.Set.Captions),
+		Sampling: corpus.Uniform(v.frames).String(), Decoder: v.split.Decoder(ctx),
+	}
+}
+
+// jointly ranks what a model scores when blocks of the split are decomposed together, as in training.
+func (v *evaluation) jointly(ctx context.Context, m model, block int) (processed, error) {
+	pairs, err := v.pairsOf(ctx, m)
+	if err != nil {
+		return processed{}, err
+	}
+	sims, err := train.ScoreJointly(ctx, m.align, pairs, block)
+	if err != nil {
+		return processed{}, err
+	}
+	ranking, err := metric.Rank(sims, v.split.Set.Owner())
+	if err != nil {
+		return processed{}, err
+	}
+	return processed{metric.Transductive{Name: fmt.Sprintf("blocks of %d × %d decomposed together", block, block)}, ranking.All()}, nil
 }
 
 // bank returns the similarities of another split's sentences with this split's videos; none without a name.
@@ -384,7 +427,7 @@ func (a *app) printDirection(direction evalResult) error {
 		return err
 	}
 	for _, row := range direction.Rows {
-		if row.Kind == "model" && row.Summary.TiedQueries > 0 {
+		if (row.Kind == "model" || row.Kind == "transductive") && row.Summary.TiedQueries > 0 {
 			a.out.Printf("%s: %s tie with other candidates\n", terminal.Clean(row.Name), terminal.Count(row.Summary.TiedQueries, "query", "queries"))
 		}
 	}

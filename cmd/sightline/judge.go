@@ -127,7 +127,10 @@ Tied scores share the average rank and are counted; NaN is an error.`,
 			if err != nil {
 				return err
 			}
-			owner, err := ownersOf(args[0], sims, owners, captions)
+			owner, err := ownersOf(judged{
+				command: "judge " + args[0], texts: sims.Rows, videos: sims.Cols,
+				turned: "sightline judge " + args[0] + " --transpose, if its rows are videos",
+			}, owners, captions)
 			if err != nil {
 				return err
 			}
@@ -179,7 +182,7 @@ Tied scores share the average rank and are counted; NaN is an error.`,
 	flags.BoolVar(&transpose, "transpose", false, "the matrix is [videos, texts]")
 	flags.StringVar(&compare, "compare", "", "another matrix on the same queries, for a paired test")
 	cmd.MarkFlagsMutuallyExclusive("owners", "captions-per-video")
-	cmd.AddCommand(a.judgeMomentsCommand())
+	cmd.AddCommand(a.judgeMomentsCommand(), a.judgeCaptionsCommand())
 	return cmd
 }
 
@@ -237,52 +240,60 @@ func (a *app) printComparisons(comparisons []comparison) {
 
 // readSims reads a matrix of similarities from an .npy file.
 func readSims(path string, transpose bool) (sightline.Matrix, error) {
+	sims, err := readMatrix("read similarities", path, "[texts, videos]")
+	if transpose && err == nil {
+		sims = sims.T()
+	}
+	return sims, err
+}
+
+// readMatrix reads a matrix from an .npy file; shape says what its axes are.
+func readMatrix(what, path, shape string) (sightline.Matrix, error) {
 	array, err := npy.ReadFile(path)
 	if err != nil {
-		return sightline.Matrix{}, &sightline.Error{
-			Kind: sightline.Failed, What: "read similarities", Err: err,
-			Try: "save them with numpy.save(path, sims), sims of shape [texts, videos]",
-		}
+		return sightline.Matrix{}, &sightline.Error{Kind: sightline.Failed, What: what, Err: err, Try: "save them with numpy.save(path, array), an array of shape " + shape}
 	}
 	if len(array.Shape) != 2 || array.Len() == 0 {
 		return sightline.Matrix{}, &sightline.Error{
-			Kind: sightline.Failed, What: "read similarities " + path, Err: fmt.Errorf("the array has shape %v", array.Shape),
-			Try: "save a matrix of shape [texts, videos]",
+			Kind: sightline.Failed, What: what + " " + path, Err: fmt.Errorf("the array has shape %v", array.Shape), Try: "save a matrix of shape " + shape,
 		}
 	}
-	sims := sightline.Matrix{Rows: array.Shape[0], Cols: array.Shape[1], Data: array.Float32s()}
-	if transpose {
-		sims = sims.T()
-	}
-	return sims, nil
+	return sightline.Matrix{Rows: array.Shape[0], Cols: array.Shape[1], Data: array.Float32s()}, nil
+}
+
+// judged is what a command has to rank.
+type judged struct {
+	command       string // as typed
+	texts, videos int
+	turned        string // what to try where texts are fewer than videos
 }
 
 // ownersOf returns the video of each text; nil where text i describes video i.
-func ownersOf(name string, sims sightline.Matrix, file string, captions int) ([]int, error) {
-	what := fmt.Sprintf("judge %s [%d, %d]", name, sims.Rows, sims.Cols)
+func ownersOf(j judged, file string, captions int) ([]int, error) {
+	what := fmt.Sprintf("%s [%d, %d]", j.command, j.texts, j.videos)
 	switch {
 	case file != "":
 		owner, err := readOwners(file)
 		if err != nil {
 			return nil, err
 		}
-		if len(owner) != sims.Rows {
-			return nil, usage(what, "give one number for each row of the matrix", "%s names the videos of %d texts", file, len(owner))
+		if len(owner) != j.texts {
+			return nil, usage(what, "give one number for each text", "%s names the videos of %d texts", file, len(owner))
 		}
 		return owner, nil
 	case captions > 0:
-		if captions*sims.Cols != sims.Rows {
+		if captions*j.videos != j.texts {
 			return nil, usage(what, "name a file with --owners where the captions are not spread evenly",
-				"%d captions for each of %d videos are not %d texts", captions, sims.Cols, sims.Rows)
+				"%d captions for each of %d videos are not %d texts", captions, j.videos, j.texts)
 		}
-		return metric.Owners(slices.Repeat([]int{captions}, sims.Cols)), nil
-	case sims.Rows == sims.Cols:
+		return metric.Owners(slices.Repeat([]int{captions}, j.videos)), nil
+	case j.texts == j.videos:
 		return nil, nil
-	case sims.Rows%sims.Cols == 0:
-		return nil, usage(what, fmt.Sprintf("sightline judge %s --captions-per-video %d, if the texts are grouped by video", name, sims.Rows/sims.Cols),
+	case j.texts%j.videos == 0:
+		return nil, usage(what, fmt.Sprintf("sightline %s --captions-per-video %d, if the texts are grouped by video", j.command, j.texts/j.videos),
 			"which text describes which video is not known")
-	case sims.Cols%sims.Rows == 0:
-		return nil, usage(what, fmt.Sprintf("sightline judge %s --transpose, if its rows are videos", name), "there are fewer texts than videos")
+	case j.videos%j.texts == 0:
+		return nil, usage(what, j.turned, "there are fewer texts than videos")
 	}
 	return nil, usage(what, "name a file with the video of each text: --owners FILE", "which text describes which video is not known")
 }

@@ -2,18 +2,22 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/x448/float16"
 
 	"sightline/feature/npy"
 	"sightline/train"
@@ -29,8 +33,12 @@ func TestMain(m *testing.M) {
 //	exits CODE sightline ARG…     runs sightline and compares the exit code
 //	json PATH VALUE               the last stdout is one JSON value and nothing else, and holds VALUE at PATH (a.0.b;
 //	                              len is the length of a list)
-//	matrix FILE ROWS COLS         writes similarities that put text i next to video i mod COLS
+//	matrix FILE ROWS COLS [KIND]  writes similarities that put text i next to video i mod COLS; as features they do it too.
+//	                              KIND is float16, or nan or zero for a first row of such
+//	longcaption FILE WORDS        writes a caption of so many words for the video x
 //	await FILE                    waits until FILE is there
+//	films FOLDER N                renders the first N test films of the world's domain A as videos with subtitles
+//	momentmodel FOLDER RATE [ENCODER]  writes a moment model with fresh weights, of the built-in encoder or as if of another
 //	hub REPOSITORY FOLDER         starts a Hugging Face Hub on loopback that offers a model
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -49,7 +57,8 @@ func TestScript(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", condition)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "json": jsonAt, "matrix": matrix, "await": await, "hub": offerModel,
+			"exits": exits, "json": jsonAt, "matrix": matrix, "longcaption": longCaption, "await": await, "hub": offerModel,
+			"films": films, "momentmodel": writeMomentModel,
 		},
 	})
 }
@@ -112,8 +121,8 @@ func jsonAt(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func matrix(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 3 {
-		ts.Fatalf("usage: matrix FILE ROWS COLS")
+	if len(args) != 3 && len(args) != 4 {
+		ts.Fatalf("usage: matrix FILE ROWS COLS [float16|nan|zero]")
 	}
 	rows, err := strconv.Atoi(args[1])
 	ts.Check(err)
@@ -126,9 +135,39 @@ func matrix(ts *testscript.TestScript, _ bool, args []string) {
 	for i := range rows {
 		data[i*cols+i%cols] = 2
 	}
+	kind := strings.Join(args[3:], "")
 	var text bytes.Buffer
-	ts.Check(npy.Write(&text, []int{rows, cols}, data))
+	switch kind {
+	case "float16":
+		fmt.Fprintf(&text, "\x93NUMPY\x01\x00\x76\x00%-117s\n", fmt.Sprintf("{'descr': '<f2', 'fortran_order': False, 'shape': (%d, %d), }", rows, cols))
+		for _, v := range data {
+			ts.Check(binary.Write(&text, binary.LittleEndian, float16.Fromfloat32(v).Bits()))
+		}
+	case "nan":
+		data[0] = float32(math.NaN())
+	case "zero":
+		clear(data[:cols])
+	}
+	if kind != "float16" {
+		ts.Check(npy.Write(&text, []int{rows, cols}, data))
+	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), text.Bytes(), 0o666))
+}
+
+func longCaption(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: longcaption FILE WORDS")
+	}
+	count, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	vocabulary := strings.Fields("the man and the dog ran over the hill again")
+	words := make([]string, count)
+	for i := range words {
+		words[i] = vocabulary[i%len(vocabulary)]
+	}
+	line, err := json.Marshal(map[string]string{"id": "x", "caption": strings.Join(words, " ")})
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), append(line, '\n'), 0o666))
 }
 
 func await(ts *testscript.TestScript, _ bool, args []string) {
@@ -140,23 +179,33 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("%s did not appear", args[0])
 }
 
-// The run file that config init prints must say nothing but the defaults, about every key.
+// The run files that config init prints must say nothing but the defaults, about every key that counts.
 func TestStarterRunIsTheDefaults(t *testing.T) {
-	text, err := starterText()
-	if err != nil {
-		t.Fatal(err)
-	}
-	run, err := train.ParseConfig(text)
-	if err != nil {
-		t.Fatalf("%v in\n%s", err, text)
-	}
-	if !run.Equal(starterRun()) {
-		t.Errorf("it reads as\n%s\nwant\n%s", run.YAML(), starterRun().YAML())
-	}
-	for line := range strings.Lines(string(starterRun().YAML())) {
-		key, _, _ := strings.Cut(strings.TrimSpace(line), ":")
-		if !bytes.Contains(text, []byte(key+":")) {
-			t.Errorf("the key %s is not in it", key)
+	for _, task := range []string{"retrieval", train.Captions} {
+		want, err := starterRun(task)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := starterText(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run, err := train.ParseConfig(text)
+		if err != nil {
+			t.Fatalf("%v in\n%s", err, text)
+		}
+		if !run.Equal(want) {
+			t.Errorf("it reads as\n%s\nwant\n%s", run.YAML(), want.YAML())
+		}
+		ofRetrieval := false
+		for line := range strings.Lines(string(want.YAML())) {
+			key, _, _ := strings.Cut(strings.TrimSpace(line), ":")
+			if line[0] != ' ' {
+				ofRetrieval = task != "retrieval" && slices.Contains([]string{"tower", "head", "parts", "mask_duplicates"}, key)
+			}
+			if !ofRetrieval && !bytes.Contains(text, []byte(key+":")) {
+				t.Errorf("the key %s is not in it", key)
+			}
 		}
 	}
 }

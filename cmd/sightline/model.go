@@ -12,8 +12,10 @@ import (
 
 	"sightline"
 	"sightline/align"
+	"sightline/align/locate"
 	"sightline/encoder/hub"
 	"sightline/encoder/tiny"
+	"sightline/engine"
 	"sightline/internal/terminal"
 	"sightline/library"
 )
@@ -31,8 +33,9 @@ func (a *app) modelCommand() *cobra.Command {
 // modelJSON is a line of model list --json.
 type modelJSON struct {
 	Name    string           `json:"name"`
-	Kind    string           `json:"kind"` // "encoder" or "bundle"
+	Kind    string           `json:"kind"` // "encoder", "bundle" or "moments"
 	Serving bool             `json:"serving"`
+	Moments bool             `json:"moments"` // finds the archive's moments
 	Dir     string           `json:"dir,omitempty"`
 	Space   *sightline.Space `json:"space,omitempty"` // of a bundle
 	About   string           `json:"about"`
@@ -58,14 +61,20 @@ func (a *app) modelListCommand() *cobra.Command {
 				table := terminal.Table{Columns: []terminal.Column{{}, {Title: "name"}, {Title: "kind"}, {Title: "about", Shorten: true}}}
 				for _, m := range models {
 					mark := ""
-					if m.Serving {
+					switch {
+					case m.Serving:
 						mark = "*"
+					case m.Moments:
+						mark = "+"
 					}
 					table.Row(mark, m.Name, m.Kind, m.About)
 				}
 				table.Write(a.out)
 				if slices.ContainsFunc(models, func(m modelJSON) bool { return m.Serving }) {
 					a.say("* serves the archive %s", terminal.Clean(s.Archive.Value))
+				}
+				if slices.ContainsFunc(models, func(m modelJSON) bool { return m.Moments }) {
+					a.say("+ finds its moments")
 				}
 				return nil
 			})
@@ -75,7 +84,7 @@ func (a *app) modelListCommand() *cobra.Command {
 
 // listModels returns the encoders at hand and the archive's bundles.
 func listModels(ctx context.Context, s settings) ([]modelJSON, error) {
-	serving, err := servingName(ctx, s)
+	serving, moments, err := servingNames(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +102,15 @@ func listModels(ctx context.Context, s settings) ([]modelJSON, error) {
 	}
 	for _, entry := range entries {
 		dir := filepath.Join(s.modelsDir(), entry.Name())
+		kind, err := align.KindOf(dir)
+		if err == nil && kind == locate.Kind {
+			if bundle, err := locate.ReadBundle(dir); err == nil {
+				models = append(models, modelJSON{
+					Name: entry.Name(), Kind: kind, Dir: dir, Space: &bundle.Space, About: aboutMoments(bundle), Moments: entry.Name() == moments,
+				})
+			}
+			continue
+		}
 		bundle, err := align.ReadBundle(dir)
 		if err != nil {
 			continue // not a model, or one whose copy was interrupted
@@ -117,28 +135,32 @@ func about(b align.Bundle) string {
 	return text
 }
 
-// servingName returns the name of the model that serves, "" where there is none.
-func servingName(ctx context.Context, s settings) (string, error) {
+// servingNames returns the names of the model that serves and of the one that finds moments, "" where there is none.
+func servingNames(ctx context.Context, s settings) (serving, moments string, err error) {
 	archive, err := library.Open(s.Archive.Value)
 	if err == nil {
 		defer archive.Close()
-		var serving library.Serving
-		if serving, err = archive.Serving(ctx); err == nil {
-			return serving.Model, nil
+		var found library.Serving
+		if found, err = archive.Serving(ctx); err == nil {
+			moments, err = archive.MomentModel(ctx)
+			return found.Model, moments, err
 		}
 	}
 	if sightline.KindOf(err) == sightline.NotReady {
-		return "", nil
+		err = nil
 	}
-	return "", err
+	return "", "", err
 }
 
 // shownJSON is the contract of model show --json.
 type shownJSON struct {
-	Dir        string       `json:"dir"`
-	Parameters int          `json:"parameters"`
-	Bytes      int64        `json:"bytes"`
-	Bundle     align.Bundle `json:"bundle"`
+	Dir        string `json:"dir"`
+	Parameters int    `json:"parameters"`
+	Bytes      int64  `json:"bytes"`
+	Bundle     any    `json:"bundle"` // what its config.json says
+
+	name  string
+	lines [][2]string // what people are told beside it
 }
 
 func (a *app) modelShowCommand() *cobra.Command {
@@ -153,35 +175,71 @@ func (a *app) modelShowCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			dir, ok := s.findBundle(args[0])
-			if !ok {
+			dir, kind, ok := s.findBundle(args[0])
+			show := showBundle
+			switch {
+			case !ok:
 				return noBundle(args[0])
+			case kind == locate.Kind:
+				show = showMoments
+			case kind != "":
+				return wrongKind(args[0], kind)
 			}
 			o, err := s.opener()
 			if err != nil {
 				return err
 			}
-			m, bundle, err := align.Open(o.engine, dir)
+			shown, err := show(o.engine, dir)
 			if err != nil {
 				return err
 			}
-			bytes, err := sizeOf(dir)
-			if err != nil {
+			shown.Dir = dir
+			if shown.Bytes, err = sizeOf(dir); err != nil {
 				return err
 			}
-			shown := shownJSON{Dir: dir, Parameters: m.Weights.Count(), Bytes: bytes, Bundle: bundle}
 			return a.print(shown, func() error {
-				for _, line := range [][2]string{
-					{"name", bundle.Name}, {"folder", dir}, {"head", bundle.Head.String()},
-					{"video", bundle.Space.Video.String()}, {"text", bundle.Space.Text.String()}, {"weights", bundle.Space.Head.String()},
-					{"pixels", bundle.Space.Preprocess}, {"trained on", bundle.Space.Sampling},
+				for _, line := range slices.Concat([][2]string{{"name", shown.name}, {"folder", dir}}, shown.lines, [][2]string{
 					{"parameters", terminal.Thousands(shown.Parameters)}, {"size", terminal.Bytes(shown.Bytes)},
-				} {
+				}) {
 					a.out.Printf("%-11s %s\n", line[0], terminal.Clean(line[1]))
 				}
 				return nil
 			})
 		},
+	}
+}
+
+// showBundle opens a model that compares videos with sentences.
+func showBundle(e *engine.Engine, dir string) (shownJSON, error) {
+	m, b, err := align.Open(e, dir)
+	if err != nil {
+		return shownJSON{}, err
+	}
+	lines := append([][2]string{{"head", b.Head.String()}}, spaceLines(b.Space)...)
+	return shownJSON{Parameters: m.Weights.Count(), Bundle: b, name: b.Name, lines: lines}, nil
+}
+
+// showMoments opens a model that finds moments.
+func showMoments(e *engine.Engine, dir string) (shownJSON, error) {
+	m, b, err := locate.Open(e, dir)
+	if err != nil {
+		return shownJSON{}, err
+	}
+	lines := append([][2]string{{"method", b.Config.Method.String()}}, spaceLines(b.Space)...)
+	if b.Config.Subtitle > 0 {
+		lines = append(lines, [2]string{"subtitles", b.Subtitle.String()})
+	}
+	if b.Config.Longest > 0 {
+		lines = append(lines, [2]string{"moments", fmt.Sprintf("of up to %g s", b.Config.Longest)})
+	}
+	return shownJSON{Parameters: m.Weights.Count(), Bundle: b, name: b.Name, lines: lines}, nil
+}
+
+// spaceLines says what a model's vectors mean.
+func spaceLines(s sightline.Space) [][2]string {
+	return [][2]string{
+		{"video", s.Video.String()}, {"text", s.Text.String()}, {"weights", s.Head.String()},
+		{"pixels", s.Preprocess}, {"trained on", s.Sampling},
 	}
 }
 
@@ -223,9 +281,11 @@ serves, and swaps when every video is in it. Features are reused where the encod
 Until then searches go on as before; interrupted, the same command goes on.
 
 MODEL is a training run's folder, a bundle, a name of the archive's models, or an encoder to
-be used untrained.`,
+be used untrained. A model that was trained with task: moments is kept beside the one that serves
+search: sightline moments uses it, and its clips are encoded from the stored frames at once.`,
 		Example: `  sightline model use runs/first
   sightline model use runs/first --name calm-2
+  sightline model use runs/moments
   sightline model use clip`,
 		Args: operands(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -238,6 +298,9 @@ be used untrained.`,
 			if err != nil {
 				return err
 			}
+			if dir, kind, ok := s.findBundle(args[0]); ok && kind == locate.Kind {
+				return a.useMoments(ctx, o, dir, name)
+			}
 			m, err := o.model(args[0])
 			if err != nil {
 				return err
@@ -248,7 +311,7 @@ be used untrained.`,
 			}
 			defer archive.Close()
 			if m.dir != "" {
-				if m.name, err = bringModel(archive.ModelsDir(), m, name); err != nil {
+				if m.name, err = bringModel(archive.ModelsDir(), m.dir, m.name, m.bundle.Space, name); err != nil {
 					return err
 				}
 			}
@@ -269,23 +332,24 @@ be used untrained.`,
 	return cmd
 }
 
-// bringModel copies a bundle into the archive's models, whole or not at all, and returns its name there.
-func bringModel(models string, m model, name string) (string, error) {
+// bringModel copies a bundle into the archive's models, whole or not at all, and returns its name there: the given one, or
+// its own.
+func bringModel(models, dir, own string, space sightline.Space, name string) (string, error) {
 	if name == "" {
-		name = m.name
-		if filepath.Dir(m.dir) == models {
-			name = filepath.Base(m.dir)
+		name = own
+		if filepath.Dir(dir) == models {
+			name = filepath.Base(dir)
 		}
 	}
-	if name == tiny.Name || slices.Contains(modelNames(), name) || name == untrained || name != filepath.Base(name) || name[0] == '.' {
+	if name == tiny.Name || slices.Contains(modelNames(), name) || name == untrained || name == ofSearch || name != filepath.Base(name) || name[0] == '.' {
 		return "", usage("--name "+name, "--name my-model", "a model in an archive cannot have this name")
 	}
 	target := filepath.Join(models, name)
-	switch there, err := align.ReadBundle(target); {
-	case err == nil && there.Space == m.bundle.Space:
+	switch there, err := spaceOf(target); {
+	case err == nil && there == space:
 		return name, nil
 	case err == nil:
-		return "", usage("use model "+m.dir, "give it another name: --name "+name+"-2", "the archive has another model called %s", name)
+		return "", usage("use model "+dir, "give it another name: --name "+name+"-2", "the archive has another model called %s", name)
 	}
 	if err := os.MkdirAll(models, 0o777); err != nil {
 		return "", err
@@ -295,8 +359,17 @@ func bringModel(models string, m model, name string) (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(unfinished)
-	if err := os.CopyFS(unfinished, os.DirFS(m.dir)); err != nil {
+	if err := os.CopyFS(unfinished, os.DirFS(dir)); err != nil {
 		return "", err
 	}
 	return name, os.Rename(unfinished, target)
+}
+
+// spaceOf returns the space of the vectors of a bundle that can serve an archive.
+func spaceOf(dir string) (sightline.Space, error) {
+	if moments, err := locate.ReadBundle(dir); err == nil {
+		return moments.Space, nil
+	}
+	bundle, err := align.ReadBundle(dir)
+	return bundle.Space, err
 }

@@ -18,11 +18,11 @@ import (
 
 // importedJSON is the result of model import.
 type importedJSON struct {
-	Encoder string           `json:"encoder"` // folder of the CLIP model
-	Model   string           `json:"model"`   // folder of the bundle
-	Head    align.HeadConfig `json:"head"`
-	Space   sightline.Space  `json:"space"`
-	Ignored []string         `json:"ignored"` // tensors that neither needs
+	Encoder string          `json:"encoder"` // folder of the CLIP model
+	Model   string          `json:"model"`   // folder of the bundle
+	Head    align.Choice    `json:"head"`
+	Space   sightline.Space `json:"space"`
+	Ignored []string        `json:"ignored"` // tensors that neither needs
 }
 
 func (a *app) modelImportCommand() *cobra.Command {
@@ -105,7 +105,7 @@ func importCheckpoint(e *engine.Engine, path, out, sampling string) (result impo
 		return result, fmt.Errorf("import %s: %w", path, err)
 	}
 	space := sightline.Space{Video: encoder.ID(), Text: encoder.ID(), Preprocess: encoder.Preprocess(), Sampling: sampling}
-	bundle, err := align.Save(filepath.Join(unfinished, "model"), filepath.Base(out), parts.Head, model, space)
+	bundle, err := align.Save(filepath.Join(unfinished, "model"), filepath.Base(out), parts.Head, nil, model, space)
 	if err != nil {
 		return result, err
 	}

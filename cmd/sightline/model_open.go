@@ -177,15 +177,20 @@ func (o *opener) bundle(dir string) (model, error) {
 	return opened, nil
 }
 
-// findBundle returns the folder of the bundle called name: a folder, the folder of a training run, or a name in the
-// archive's models. It is false when there is none.
-func (s settings) findBundle(name string) (string, bool) {
+// findBundle returns the folder of the bundle called name, and the kind of its model: a folder, the folder of a training run,
+// or a name in the archive's models. It is false when there is none.
+func (s settings) findBundle(name string) (dir, kind string, ok bool) {
 	for _, dir := range []string{name, filepath.Join(name, runModel), filepath.Join(s.modelsDir(), name)} {
-		if _, err := align.ReadBundle(dir); err == nil {
-			return dir, true
+		if kind, err := align.KindOf(dir); err == nil && (kind != "" || isBundle(dir)) {
+			return dir, kind, true
 		}
 	}
-	return "", false
+	return "", "", false
+}
+
+func isBundle(dir string) bool {
+	_, err := align.ReadBundle(dir)
+	return err == nil
 }
 
 // modelsDir returns where the archive in force keeps its models.
@@ -196,8 +201,11 @@ func (o *opener) model(name string) (model, error) {
 	if name == untrained {
 		return o.untrained(o.Encoder.Value)
 	}
-	if dir, ok := o.findBundle(name); ok {
+	switch dir, kind, ok := o.findBundle(name); {
+	case ok && kind == "":
 		return o.bundle(dir)
+	case ok:
+		return model{}, wrongKind(name, kind)
 	}
 	m, err := o.untrained(name)
 	if sightline.KindOf(err) == sightline.Usage {
@@ -207,4 +215,9 @@ func (o *opener) model(name string) (model, error) {
 		}
 	}
 	return m, err
+}
+
+// wrongKind says that a model does something else than what was asked for.
+func wrongKind(name, kind string) error {
+	return usage(fmt.Sprintf("use model %q", name), "name a model that compares videos with sentences; sightline caption takes those of captions, sightline moments those of moments", "it is a model of %s", kind)
 }

@@ -32,21 +32,27 @@ type searchJSON struct {
 type hitJSON struct {
 	Rank int `json:"rank"` // from 1
 	sightline.Hit
-	Link string `json:"link"` // file URL that ends in #t=start,end; "" for a video without a file
+	Link        string           `json:"link"`                  // file URL that ends in #t=start,end; "" for a video without a file
+	Explanation *explanationJSON `json:"explanation,omitempty"` // with --explain
 }
 
 func (a *app) searchCommand() *cobra.Command {
 	var encoder string
 	var limit int
-	var failEmpty bool
+	var failEmpty, why bool
 	cmd := &cobra.Command{
 		Use:   "search SENTENCE",
 		Short: "Find the moments that a sentence describes",
 		Long: `Search encodes the sentence with the archive's model and prints the best moment of each of the
-best videos, the best first. Scores are similarities: they rank, and compare within one model only.`,
+best videos, the best first. Scores are similarities: they rank, and compare within one model only.
+
+A model that was trained with class anchors (kind: calm among the parts of its run file) can say
+why: --explain prints the concepts that sentence and moment share, how likely the one is to follow
+from the other, and what is seen when.`,
 		Example: `  sightline search "a dog catches a frisbee"
   sightline search a dog catches a frisbee --limit 3
   sightline search "red car at night" --json | jq -r '.hits[0].link'
+  sightline search "somebody opens a laptop" --explain
   sightline search "a goal" --fail-empty || echo nothing`,
 		Args: operands(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -79,7 +85,8 @@ best videos, the best first. Scores are similarities: they rank, and compare wit
 				return err
 			}
 			defer reader.Close()
-			searcher := search.Searcher{Model: m.align, Texts: m.encoders.Texts, Index: reader, Archive: shelf{archive, m}}
+			rows := shelf{archive, m}
+			searcher := search.Searcher{Model: m.align, Texts: m.encoders.Texts, Index: reader, Archive: rows}
 			started := time.Now()
 			query := sightline.Query{Text: strings.Join(args, " "), Limit: limit}
 			hits, err := searcher.Search(ctx, query)
@@ -89,6 +96,11 @@ best videos, the best first. Scores are similarities: they rank, and compare wit
 			result := searchJSON{Query: query.Text, Model: m.name, Space: space, Hits: []hitJSON{}, Seconds: time.Since(started).Seconds()}
 			for i, hit := range hits {
 				result.Hits = append(result.Hits, hitJSON{Rank: i + 1, Hit: hit, Link: link(hit)})
+			}
+			if why {
+				if err := explain(ctx, m, rows, query.Text, result.Hits); err != nil {
+					return err
+				}
 			}
 			if err := a.print(result, func() error { return a.printHits(result) }); err != nil {
 				return err
@@ -102,6 +114,7 @@ best videos, the best first. Scores are similarities: they rank, and compare wit
 	flags := cmd.Flags()
 	a.encoderFlag(cmd, &encoder)
 	flags.IntVarP(&limit, "limit", "n", search.DefaultLimit, "videos to print at most")
+	flags.BoolVar(&why, "explain", false, "say why, by the model's class anchors")
 	flags.BoolVar(&failEmpty, "fail-empty", false, "exit with 4 when nothing is found")
 	return cmd
 }
@@ -163,6 +176,9 @@ func (a *app) printHits(result searchJSON) error {
 		}
 	}
 	table.Write(a.out)
+	if result.Hits[0].Explanation != nil {
+		a.printExplanations(result.Hits)
+	}
 	return nil
 }
 

@@ -1,16 +1,21 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"sightline"
 	"sightline/align"
+	"sightline/align/locate"
+	"sightline/caption"
 	"sightline/corpus"
 	"sightline/internal/terminal"
 	"sightline/train"
@@ -31,6 +36,8 @@ type trainJSON struct {
 	Seconds float64          `json:"seconds"`
 	Best    train.Validation `json:"best"`
 	Weights string           `json:"weights"`
+
+	Warnings []align.Warning `json:"warnings,omitempty"` // what parts of the model found wrong with their training
 }
 
 func (a *app) trainCommand() *cobra.Command {
@@ -42,11 +49,14 @@ func (a *app) trainCommand() *cobra.Command {
 the run and its curves beside it. The best epoch is chosen on the validation split; test data is
 never looked at. Interrupted or killed, the same command continues the run exactly.
 
+A run compares videos with sentences, or with task: caption writes sentences about videos.
 sightline config init prints a run file with every key and its default.`,
 		Example: `  sightline config init > run.yaml
   sightline train run.yaml --out runs/first
   sightline eval --model runs/first --data world:A/base/test
-  sightline model use runs/first`,
+  sightline model use runs/first
+  sightline config init --task caption > captions.yaml
+  sightline train captions.yaml --out runs/captions`,
 		Args: operands(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			config, err := train.ReadConfig(args[0])
@@ -61,18 +71,11 @@ sightline config init prints a run file with every key and its default.`,
 			}
 			result := trainJSON{
 				Dir: dir, Model: filepath.Join(dir, runModel), Record: filepath.Join(dir, runRecord),
-				Steps: record.Steps, Seconds: record.Seconds, Best: record.Best, Weights: record.Weights,
+				Steps: record.Steps, Seconds: record.Seconds, Best: record.Best, Weights: record.Weights, Warnings: record.Warnings,
 			}
 			return a.print(result, func() error {
-				best := record.Best
-				a.out.Printf("best epoch %d of %d, on the validation split:\n", best.Epoch, config.Epochs)
-				table := terminal.Table{Columns: []terminal.Column{{}, {Title: "R@1", Right: true}, {Title: "R@5", Right: true}, {Title: "R@10", Right: true}}}
-				for _, side := range []struct {
-					name string
-					r    train.Recalls
-				}{{"text to video", best.TextToVideo}, {"video to text", best.VideoToText}} {
-					table.Row(side.name, fmt.Sprintf("%.1f", side.r[0]), fmt.Sprintf("%.1f", side.r[1]), fmt.Sprintf("%.1f", side.r[2]))
-				}
+				a.out.Printf("best epoch %d of %d, on the validation split:\n", record.Best.Epoch, config.Epochs)
+				table := validationTable(config.Task, record.Best)
 				table.Write(a.out)
 				a.out.Printf("the model is in %s\n", terminal.Clean(result.Model))
 				return nil
@@ -86,6 +89,41 @@ sightline config init prints a run file with every key and its default.`,
 		panic(err)
 	}
 	return cmd
+}
+
+// validationTable shows what a run with the given task was chosen by.
+func validationTable(task string, best train.Validation) terminal.Table {
+	var table terminal.Table
+	row := func(name string, values ...float64) {
+		cells := []string{name}
+		for _, v := range values {
+			cells = append(cells, fmt.Sprintf("%.1f", v))
+		}
+		table.Row(cells...)
+	}
+	titles := []string{"R@1", "R@5", "R@10"}
+	switch task {
+	case train.Moments:
+		titles = []string{"R@1, IoU 0.5", "R@1, IoU 0.7", "R@10, IoU 0.5", "R@10, IoU 0.7"}
+	case train.Captions:
+		titles = []string{"BLEU-4", "METEOR", "ROUGE-L", "CIDEr"}
+	}
+	table.Columns = []terminal.Column{{}}
+	for _, title := range titles {
+		table.Columns = append(table.Columns, terminal.Column{Title: title, Right: true})
+	}
+	switch task {
+	case train.Moments:
+		row("moments of all videos", best.Moments[:]...)
+		return table
+	case train.Captions:
+		w := best.Captions
+		row("captions", w.BLEU4, w.METEOR, w.ROUGEL, w.CIDEr)
+		return table
+	}
+	row("text to video", best.TextToVideo[:]...)
+	row("video to text", best.VideoToText[:]...)
+	return table
 }
 
 // train does the work of the verb.
@@ -110,15 +148,19 @@ func (a *app) train(cmd *cobra.Command, config train.Config, dir, features strin
 	setting := train.Setting{
 		Engine: o.engine, Encoders: encoders, Store: s.store(), Dir: dir,
 		Encoding: progress.encoding,
+		Warn:     func(w align.Warning) { a.say("warning: after step %s, %v", terminal.Thousands(w.Step), w) },
 		Progress: func(p train.Progress) {
 			note := fmt.Sprintf("epoch %d · step %s · loss %.3f", p.Epoch+1, terminal.Thousands(p.Step), p.Loss)
 			if p.Best != nil {
-				note += fmt.Sprintf(" · best R@1 %.1f", p.Best.TextToVideo[0])
+				note += fmt.Sprintf(" · best %v", p.Best)
+			}
+			for _, name := range slices.Sorted(maps.Keys(p.Watched)) {
+				note += fmt.Sprintf(" · %s %.3g", name, p.Watched[name])
 			}
 			progress.set("Training "+config.Name, float64(p.Step), float64(p.Steps), note)
 		},
 	}
-	job, data, err := train.Prepare(ctx, config, setting)
+	job, data, save, err := prepare(ctx, config, setting)
 	if err != nil {
 		return train.Record{}, err
 	}
@@ -128,10 +170,45 @@ func (a *app) train(cmd *cobra.Command, config train.Config, dir, features strin
 	}
 	record.Data = data
 	progress.close()
-	if err := saveModel(dir, config, job.Model, encoders); err != nil {
+	target := filepath.Join(dir, runModel)
+	if err := os.RemoveAll(target); err != nil { // what an earlier, interrupted attempt left
+		return train.Record{}, err
+	}
+	if err := save(target); err != nil {
 		return train.Record{}, err
 	}
 	return record, record.Save(dir) // last: its presence says that the run is complete
+}
+
+// prepare returns the job of a run's task and what writes its model into a folder that is not there.
+func prepare(ctx context.Context, config train.Config, setting train.Setting) (train.Job, []train.DataRecord, func(dir string) error, error) {
+	space := sightline.Space{Sampling: corpus.Uniform(config.Data.Frames).String()}
+	if frames := setting.Encoders.Frames; frames != nil {
+		space.Video, space.Preprocess = frames.ID(), frames.Preprocess()
+	}
+	if config.Task == train.Captions {
+		job, model, data, err := train.PrepareCaptions(ctx, config, setting)
+		return job, data, func(dir string) error {
+			_, err := caption.Save(dir, config.Name, model, space)
+			return err
+		}, err
+	}
+	if texts := setting.Encoders.Texts; texts != nil {
+		space.Text = texts.ID()
+	}
+	if config.Task == train.Moments {
+		space.Sampling = corpus.Rate(config.Data.Rate).String()
+		job, model, data, err := train.PrepareMoments(ctx, config, setting)
+		return job, data, func(dir string) error {
+			_, err := locate.Save(dir, config.Name, model, space, space.Text)
+			return err
+		}, err
+	}
+	job, model, data, err := train.Prepare(ctx, config, setting)
+	return job, data, func(dir string) error {
+		_, err := align.Save(dir, config.Name, config.Head, config.Parts, model, space)
+		return err
+	}, err
 }
 
 // series shows one bar after the other, as work goes from one kind to the next.
@@ -161,20 +238,6 @@ func (s *series) close() {
 	s.label, s.bar = "", nil
 }
 
-// saveModel writes the bundle of a run, in place of one that an earlier, interrupted attempt left.
-func saveModel(dir string, config train.Config, m *align.Model, encoders train.Encoders) error {
-	space := sightline.Space{Sampling: corpus.Sampling(config.Data.Frames)}
-	if encoders.Frames != nil {
-		space.Video, space.Text, space.Preprocess = encoders.Frames.ID(), encoders.Texts.ID(), encoders.Frames.Preprocess()
-	}
-	target := filepath.Join(dir, runModel)
-	if err := os.RemoveAll(target); err != nil {
-		return err
-	}
-	_, err := align.Save(target, config.Name, config.Head, m, space)
-	return err
-}
-
 // finishedRun returns the record of a folder that holds this very run, complete.
 func finishedRun(dir string, config train.Config) (train.Record, bool) {
 	var record train.Record
@@ -182,7 +245,7 @@ func finishedRun(dir string, config train.Config) (train.Record, bool) {
 	if err != nil || json.Unmarshal(text, &record) != nil || !record.Config.Equal(config) {
 		return record, false
 	}
-	_, err = align.ReadBundle(filepath.Join(dir, runModel))
+	_, err = align.KindOf(filepath.Join(dir, runModel))
 	return record, err == nil
 }
 

@@ -2,6 +2,7 @@ package world
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -103,6 +104,36 @@ func choose(r *rand.Rand, f Facts, rho float64) Caption {
 	}
 	c.Objects = slices.DeleteFunc(objects, func(s Stated) bool { return s == unstated })
 	return c
+}
+
+// LeftOut says which facts of its own scene the caption does not state, each in plain words: "the ball is red". A mention that
+// fits both objects is taken to mean the first that leaves the other mention its own.
+func (c Caption) LeftOut(f Facts) []string {
+	said, last := append(slices.Clone(c.Objects), unstated)[:len(f.Objects)], len(f.Objects)-1
+	if !FullSight.fits(said[0], f.Objects[0]) || !FullSight.fits(said[last], f.Objects[last]) {
+		slices.Reverse(said)
+	}
+	var left []string
+	for i, o := range f.Objects {
+		if said[i].Kind < 0 {
+			left = append(left, fmt.Sprintf("there is a %v", o.Kind))
+		}
+		for _, fact := range []struct {
+			stated int
+			words  fmt.Stringer
+		}{{said[i].Colour, o.Colour}, {said[i].Size, o.Size}, {said[i].Motion, o.Motion}} {
+			if fact.stated < 0 {
+				left = append(left, fmt.Sprintf("the %v is %v", o.Kind, fact.words))
+			}
+		}
+	}
+	if c.Place < 0 {
+		left = append(left, fmt.Sprintf("it is %v", f.Place))
+	}
+	if c.Camera < 0 {
+		left = append(left, fmt.Sprintf("the camera is %v", f.Camera))
+	}
+	return left
 }
 
 var unstated = Stated{-1, -1, -1, -1}

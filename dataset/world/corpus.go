@@ -189,6 +189,13 @@ func (c *Clip) caption(rho float64) {
 	}
 }
 
+// Restate returns the captions that the clip has in a world whose captions state another share rho of the facts.
+func (c Clip) Restate(rho float64) []Caption {
+	c.Captions = nil
+	c.caption(rho)
+	return c.Captions
+}
+
 // Scene places the clip's facts on the screen.
 func (c Clip) Scene() *Scene {
 	return newScene(c.seed, c.item, c.item, c.Facts, domainLook(source(c.seed, lookStream, c.item), c.domain))

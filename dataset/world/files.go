@@ -19,6 +19,7 @@ import (
 
 	"sightline"
 	"sightline/internal/atomicfile"
+	"sightline/internal/subtitle"
 )
 
 // Names of the files that mark a folder as a world: the first while it is being written, the second once it is complete.
@@ -270,7 +271,7 @@ func (w *writer) films(ctx context.Context, dir string, films [3][]Film) error {
 			path := filepath.Join(dir, filepath.FromSlash(video))
 			movies = append(movies, movie{path, f.Length(), f.Frames()})
 			if len(f.Cues) > 0 {
-				if err := atomicfile.Write(strings.TrimSuffix(path, ".mp4")+".srt", []byte(srt(f.Cues))); err != nil {
+				if err := atomicfile.Write(strings.TrimSuffix(path, ".mp4")+".srt", []byte(subtitle.SubRip(f.Cues))); err != nil {
 					return err
 				}
 			}
@@ -321,19 +322,6 @@ func writeLines(path string, lines []any) error {
 		}
 		return buffer.Flush()
 	})
-}
-
-// srt formats cues as SubRip.
-func srt(cues []sightline.Cue) string {
-	var b strings.Builder
-	clock := func(s float64) string {
-		ms := int(s*1000 + 0.5)
-		return fmt.Sprintf("%02d:%02d:%02d,%03d", ms/3600000, ms/60000%60, ms/1000%60, ms%1000)
-	}
-	for i, c := range cues {
-		fmt.Fprintf(&b, "%d\n%s --> %s\n%s\n\n", i+1, clock(c.Start), clock(c.End), c.Text)
-	}
-	return b.String()
 }
 
 // all draws every frame of the clip's file.

@@ -123,7 +123,7 @@ func TestFilesHoldTheFramesDrawnDirectly(t *testing.T) {
 		t.Errorf("read back %v, %v, %v", splits.Train, splits.Val, splits.Test)
 	}
 	for _, folder := range []string{"A", "B/moments", "A/tasks"} {
-		report, err := dataset.Check(filepath.Join(dir, filepath.FromSlash(folder)))
+		report, err := dataset.Check(filepath.Join(dir, filepath.FromSlash(folder)), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,7 +18,7 @@ type Film struct {
 	Queries  []Query         `json:"queries"`
 	Task     string          `json:"task,omitempty"`   // name of the task, "" in films of moments
 	Script   []string        `json:"script,omitempty"` // every step of the task in order, whether the film shows it or not
-	Steps    []Step          `json:"steps,omitempty"`  // the steps that the film shows, in order
+	Steps    []dataset.Step  `json:"steps,omitempty"`  // the steps that the film shows, in order
 
 	domain     Domain
 	seed, item uint64
@@ -39,17 +39,26 @@ type Query struct {
 	Visual *Caption `json:"visual,omitempty"` // what the text says of the pictures
 }
 
-// Step is one step of a task as a film shows it.
-type Step struct {
-	sightline.Span
-	Number int `json:"number"` // index into Film.Script
-}
-
 // Length returns how many frames the film has.
 func (f Film) Length() int { return int(f.Duration * FPS) }
 
 // Frames draws the film from its first frame to its last.
-func (f Film) Frames() iter.Seq[sightline.Frame] {
+func (f Film) Frames() iter.Seq[sightline.Frame] { return f.frames(func(int) bool { return true }) }
+
+// Sample draws rate frames a second, as sampling of the film's file takes them: the first frame of every interval
+// [k/rate, (k+1)/rate).
+func (f Film) Sample(rate float64) iter.Seq[sightline.Frame] {
+	last := -1
+	return f.frames(func(i int) bool {
+		interval := int(float64(i) / FPS * rate)
+		taken := interval > last
+		last = interval
+		return taken
+	})
+}
+
+// frames draws the frames that are wanted; it asks for each in turn.
+func (f Film) frames(wanted func(i int) bool) iter.Seq[sightline.Frame] {
 	return func(yield func(sightline.Frame) bool) {
 		look := domainLook(source(f.seed, lookStream, mix(f.item)), f.domain)
 		// Scenes in one place share its backdrop; every event has its own arrangement.
@@ -67,6 +76,9 @@ func (f Film) Frames() iter.Seq[sightline.Frame] {
 			if next < len(f.Events) && t >= f.Events[next].Start {
 				current = scene(next, f.Events[next].Facts)
 				next++
+			}
+			if !wanted(i) {
+				continue
 			}
 			frame := empty
 			u := 0.0

@@ -119,10 +119,41 @@ func TestFilmFramesFollowTheEvents(t *testing.T) {
 	}
 }
 
-func TestSubRip(t *testing.T) {
-	got := srt([]sightline.Cue{{Span: sightline.Span{Start: 1.5, End: 3.0625}, Text: "Hello"}, {Span: sightline.Span{Start: 3661, End: 3662}, Text: "Bye"}})
-	want := "1\n00:00:01,500 --> 00:00:03,063\nHello\n\n2\n01:01:01,000 --> 01:01:02,000\nBye\n\n"
-	if got != want {
-		t.Errorf("got %q", got)
+// Sampling draws the same pictures as the whole film has at those times.
+func TestFilmSample(t *testing.T) {
+	f := New(A, Options{Seed: 2, Extent: Extent{Moments: [3]int{1}}, Rho: 0.75}).Moments[Train][0]
+	all := slices.Collect(f.Frames())
+	for _, rate := range []float64{1, 2, 3} {
+		taken := slices.Collect(f.Sample(rate))
+		if want := int(f.Duration*rate + 0.999); len(taken) != want {
+			t.Errorf("%v a second: %d frames of %v s, want %d", rate, len(taken), f.Duration, want)
+		}
+		for _, frame := range taken {
+			same := all[int(frame.Time*FPS)]
+			if same.Time != frame.Time || !slices.Equal(same.RGB, frame.RGB) {
+				t.Errorf("%v a second: the frame at %v s is another", rate, frame.Time)
+			}
+		}
+	}
+}
+
+func TestStepSet(t *testing.T) {
+	for _, d := range []Domain{A, B} {
+		films := New(d, Options{Seed: 3, Extent: Extent{Tasks: [3]int{40, 0, 0}}, Rho: 0.55}).Tasks[Train]
+		set := StepSet("tasks", films)
+		if len(set.Tasks) != len(TaskNames()) || len(set.Videos) != len(films) {
+			t.Fatalf("%d tasks, %d videos of %d films", len(set.Tasks), len(set.Videos), len(films))
+		}
+		for i, v := range set.Videos {
+			task := set.Tasks[v.Task]
+			if task.Name != films[i].Task || !slices.Equal(task.Steps, films[i].Script) || v.ID != films[i].ID {
+				t.Errorf("%v: film %s of %q has steps %q, its task %q", d, v.ID, films[i].Task, films[i].Script, task.Steps)
+			}
+			for _, s := range v.Steps {
+				if s.Number >= len(task.Steps) || s.End > v.Duration {
+					t.Errorf("%v: %s shows %+v", d, v.ID, s)
+				}
+			}
+		}
 	}
 }

@@ -2,6 +2,7 @@ package world
 
 import (
 	"sightline"
+	"sightline/dataset"
 )
 
 // task is a script: steps that follow each other in this order. A film of it chooses colours, sizes and a place, keeps
@@ -65,7 +66,7 @@ func drawTask(seed, item uint64, d Domain, rho float64) Film {
 		cast[act.kind] = o
 		span := sightline.Span{Start: t, End: t + seconds(r, 2, 5)}
 		f.Events = append(f.Events, Event{span, Facts{Objects: []Object{o}, Place: place}})
-		f.Steps = append(f.Steps, Step{span, i})
+		f.Steps = append(f.Steps, dataset.Step{Span: span, Number: i})
 		t = span.End + seconds(r, 0.5, 3)
 	}
 	for i := range f.Events {
@@ -74,4 +75,21 @@ func drawTask(seed, item uint64, d Domain, rho float64) Film {
 	f.Duration = max(t, 10)
 	f.speak(seed, func(int) bool { return false })
 	return f
+}
+
+// StepSet returns films of tasks as a data set of steps. A task's steps are worded as in its first film; the wordings of
+// one domain are the same in all.
+func StepSet(name string, films []Film) dataset.StepSet {
+	set := dataset.StepSet{Name: name}
+	places := map[string]int{}
+	for _, f := range films {
+		place, ok := places[f.Task]
+		if !ok {
+			place = len(set.Tasks)
+			places[f.Task] = place
+			set.Tasks = append(set.Tasks, dataset.Task{ID: f.Task, Name: f.Task, Steps: f.Script})
+		}
+		set.Videos = append(set.Videos, dataset.TaskVideo{Video: sightline.Video{ID: f.ID, Duration: f.Duration}, Task: place, Steps: f.Steps})
+	}
+	return set
 }

@@ -228,6 +228,48 @@ func (c Caption) count() int {
 	return n
 }
 
+func TestLeftOut(t *testing.T) {
+	f := Facts{
+		Objects: []Object{{Ball, Red, Small, Left}, {Car, Blue, Large, Rest}},
+		Place:   Sea, Camera: Zoom,
+	}
+	for _, c := range []struct {
+		caption Caption
+		want    []string
+	}{
+		{Caption{Objects: []Stated{{int(Ball), int(Red), int(Small), int(Left)}, {int(Car), int(Blue), int(Large), int(Rest)}}, Place: int(Sea), Camera: int(Zoom)}, nil},
+		{Caption{Objects: []Stated{{int(Car), int(Blue), int(Large), -1}, {int(Ball), -1, int(Small), int(Left)}}, Place: -1, Camera: int(Zoom)},
+			[]string{"the ball is red", "the car is resting", "it is at sea"}},
+		{Caption{Objects: []Stated{{int(Car), int(Blue), int(Large), int(Rest)}}, Place: int(Sea), Camera: -1},
+			[]string{"there is a ball", "the ball is red", "the ball is small", "the ball is moving left", "the camera is zooming in"}},
+	} {
+		if got := c.caption.LeftOut(f); !slices.Equal(got, c.want) {
+			t.Errorf("%+v leaves out %q, want %q", c.caption, got, c.want)
+		}
+	}
+	// Every caption of a world leaves out what it does not state, however little that is.
+	for _, clip := range New(A, Options{Seed: 1, Extent: Extent{Train: 300}, Rho: 0.75}).Clips[Train] {
+		for _, rho := range []float64{0.25, 0.75, 1} {
+			for _, caption := range clip.Restate(rho) {
+				left, stated := len(caption.LeftOut(clip.Facts)), 0
+				for _, o := range append(caption.Objects, Stated{-1, -1, caption.Place, caption.Camera}) {
+					for _, fact := range []int{o.Kind, o.Colour, o.Size, o.Motion} {
+						if fact >= 0 {
+							stated++
+						}
+					}
+				}
+				if left+stated != clip.Facts.Count() {
+					t.Errorf("%q states %d and leaves out %d of the facts %v", caption.Text, stated, left, clip.Facts)
+				}
+			}
+		}
+		if again := clip.Restate(0.75); !reflect.DeepEqual(again, clip.Captions) {
+			t.Errorf("%s restated: %v", clip.ID, again)
+		}
+	}
+}
+
 func TestDomainsWordThemselvesApart(t *testing.T) {
 	onlyA := func(words [3]string) bool { return words[0] != words[1] && words[1] != words[2] }
 	for _, words := range slices.Concat(kindWords[:], colourWords[:], sizeWords[:], placePhrases[:]) {

@@ -18,7 +18,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"sync"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -50,16 +49,12 @@ type tower struct {
 	err     error
 }
 
-func (t *tower) run(inputs ...engine.Array) ([]float32, error) {
+func (t *tower) run(inputs ...engine.Array) ([]engine.Array, error) {
 	t.once.Do(func() { t.program, t.err = t.load() })
 	if t.err != nil {
 		return nil, t.err
 	}
-	outputs, err := t.program.Run(inputs...)
-	if err != nil {
-		return nil, err
-	}
-	return engine.Values(outputs[0]), nil
+	return t.program.Run(inputs...)
 }
 
 // Open reads the CLIP model in folder. It checks every tensor's name and shape and computes the hash of the weights; a
@@ -126,7 +121,8 @@ func assemble(e *engine.Engine, c Config, tokenizer *bpe.Tokenizer, sum []byte, 
 		return []*Node{c.Images(vars, in[0])}
 	})
 	m.text.load = compile(e, text, func(vars engine.Vars, in []*Node) []*Node {
-		return []*Node{c.Texts(vars, in[0], in[1])}
+		tokens := c.TextTokens(vars, in[0])
+		return []*Node{c.Texts(vars, tokens, in[1]), tokens}
 	})
 	return m
 }
@@ -203,13 +199,13 @@ func (m *Model) EncodeFrames(ctx context.Context, frames []sightline.Frame) (sig
 		if err != nil {
 			return sightline.Matrix{}, fmt.Errorf("encode frames: %w", err)
 		}
-		values, err := m.turn(ctx, func() ([]float32, error) {
+		encoded, err := m.turn(ctx, func() ([]engine.Array, error) {
 			return m.vision.run(engine.Floats(input, room, 3, side, side))
 		})
 		if err != nil {
 			return sightline.Matrix{}, fmt.Errorf("encode frames: %w", err)
 		}
-		copy(out.Data[done*c.Dim:], values[:count*c.Dim])
+		copy(out.Data[done*c.Dim:], engine.Values(encoded[0])[:count*c.Dim])
 		done += count
 	}
 	return out, nil
@@ -228,46 +224,8 @@ func (c Config) prepare(frames []sightline.Frame, room int) ([]float32, error) {
 	return input, group.Wait()
 }
 
-// EncodeTexts returns one row a text, [len(texts), D], not normalised. A text is cut to the model's context. It works in
-// batches of texts of like length and returns ctx's error between two of them.
-func (m *Model) EncodeTexts(ctx context.Context, texts []string) (sightline.Matrix, error) {
-	c := m.Config
-	ids := make([][]int32, len(texts))
-	order := make([]int, len(texts)) // shortest first
-	for i, text := range texts {
-		ids[i], order[i] = m.tokenizer.Encode(text, c.Text.Context), i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return len(ids[a]) - len(ids[b]) })
-
-	out := sightline.NewMatrix(len(texts), c.Dim)
-	for len(order) > 0 {
-		length := c.bucket(len(ids[order[0]]))
-		alike := 0
-		for alike < len(order) && len(ids[order[alike]]) <= length {
-			alike++
-		}
-		count, room := batch(alike, min(mostTexts, max(1, textPositions/length)))
-		padded, ends := make([]int32, room*length), make([]int32, room)
-		for i, text := range order[:count] {
-			copy(padded[i*length:], ids[text])
-			ends[i] = c.endOf(ids[text])
-		}
-		values, err := m.turn(ctx, func() ([]float32, error) {
-			return m.text.run(engine.Ints(padded, room, length), engine.Ints(ends, room))
-		})
-		if err != nil {
-			return sightline.Matrix{}, fmt.Errorf("encode texts: %w", err)
-		}
-		for i, text := range order[:count] {
-			copy(out.Row(text), values[i*c.Dim:(i+1)*c.Dim])
-		}
-		order = order[count:]
-	}
-	return out, nil
-}
-
 // turn runs one batch when no other runs, unless ctx is done first.
-func (m *Model) turn(ctx context.Context, run func() ([]float32, error)) ([]float32, error) {
+func (m *Model) turn(ctx context.Context, run func() ([]engine.Array, error)) ([]engine.Array, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -293,28 +251,4 @@ func batch(n, most int) (count, rows int) {
 		}
 	}
 	return min(n, rows), rows
-}
-
-// bucket returns the length to which a text of n tokens is padded: 8, 16, 32, … or the whole context.
-func (c Config) bucket(n int) int {
-	length := 8
-	for length < n {
-		length *= 2
-	}
-	return min(length, c.Text.Context)
-}
-
-// endOf returns the position at which a text is read: the first token that closes it, or that of the largest id where
-// the configuration follows the old convention.
-func (c Config) endOf(ids []int32) int32 {
-	largest := 0
-	for i, id := range ids {
-		if id == c.Text.End && c.Text.End != legacyEnd {
-			return int32(i)
-		}
-		if id > ids[largest] {
-			largest = i
-		}
-	}
-	return int32(largest)
 }

@@ -361,3 +361,34 @@ func FuzzConfig(f *testing.F) {
 		_ = c.parsePreprocessor(text)
 	})
 }
+
+// Word vectors are what sentences are read from: that of an empty text is its closing token's, and a text's words do not
+// depend on its company.
+func TestEncodeWords(t *testing.T) {
+	m := openTest(t, "testdata/hf")
+	texts := []string{"A cat &amp; a dog", "", "a dog"}
+	all, err := m.EncodeWords(t.Context(), texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, text := range texts {
+		alone, err := m.EncodeWords(t.Context(), []string{text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden.Close(t, text, all[i].Vectors.Data, alone[0].Vectors.Data, 1e-5, 1e-4)
+		if all[i].Vectors.Rows != len(all[i].Offsets) || all[i].Vectors.Cols != m.WordDim() {
+			t.Errorf("%q has vectors of shape [%d, %d] and %d offsets", text, all[i].Vectors.Rows, all[i].Vectors.Cols, len(all[i].Offsets))
+		}
+	}
+	if got := all[0].Text; got != "a cat & a dog" {
+		t.Errorf("the text is read as %q", got)
+	}
+	var joined string
+	for _, offset := range all[0].Offsets {
+		joined += all[0].Text[offset[0]:offset[1]]
+	}
+	if joined != "acat&adog" {
+		t.Errorf("the tokens cover %q", joined)
+	}
+}

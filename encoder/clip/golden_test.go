@@ -53,7 +53,7 @@ func TestGoldenCLIP(t *testing.T) {
 		t.Fatal("the golden file holds no gradients")
 	}
 	step, err := enginetest.Open(t).Gradient(weights, parameters, func(vars engine.Vars, in []*Node) []*Node {
-		images, texts := c.Images(vars, in[0]), c.Texts(vars, in[1], in[2])
+		images, texts := c.Images(vars, in[0]), c.Texts(vars, c.TextTokens(vars, in[1]), in[2])
 		cosines := Dot(transformer.Normalize(images), transformer.Normalize(texts)).General([]int{1}, nil, []int{1}, nil)
 		logits := Mul(cosines, Exp(vars.Get("logit_scale")))
 		return []*Node{contrast(logits), images, texts, logits}

@@ -36,14 +36,14 @@ func (c Config) Images(vars engine.Vars, pixels *Node) *Node {
 	return Dot(y, vars.Get("proj")).Product() // [B, Dim]
 }
 
-// Texts encodes token ids [B, L] (int32, L up to the context) to vectors [B, Dim], not normalised. Each text is read at
-// its position end [B] (int32), that of the token that closes it; what stands behind is not seen.
-func (c Config) Texts(vars engine.Vars, ids, end *Node) *Node {
-	x := c.TextTokens(vars, ids)
-	return Dot(rows(x, end), vars.Get("text_projection")).Product() // [B, Dim]
+// Texts turns what TextTokens returns [B, L, W] into vectors [B, Dim], not normalised. Each text is read at its position
+// end [B] (int32), that of the token that closes it; what stands behind is not seen.
+func (c Config) Texts(vars engine.Vars, tokens, end *Node) *Node {
+	return Dot(rows(tokens, end), vars.Get("text_projection")).Product() // [B, Dim]
 }
 
-// TextTokens returns the last layer of the text transformer for token ids [B, L], normalised by ln_final: [B, L, W].
+// TextTokens returns the last layer of the text transformer for token ids [B, L] (int32, L up to the context), normalised
+// by ln_final: [B, L, W].
 func (c Config) TextTokens(vars engine.Vars, ids *Node) *Node {
 	t := c.Text
 	length := ids.Shape().Dimensions[1]

@@ -16,12 +16,14 @@ import (
 	"math/bits"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"sightline"
+	"sightline/encoder"
 	"sightline/engine"
 	"sightline/internal/atomicfile"
 	"sightline/internal/safetensors"
@@ -37,15 +39,15 @@ const (
 	vocabularyFile = "vocabulary.txt"
 )
 
-// Encoder encodes frames and sentences with one set of weights. It is an encoder.FrameEncoder and an
-// encoder.TextEncoder, safe for concurrent use.
+// Encoder encodes frames and sentences with one set of weights. It is an encoder.FrameEncoder, an
+// encoder.TextEncoder and an encoder.WordEncoder, safe for concurrent use.
 type Encoder struct {
 	Config     Config
 	Vocabulary Vocabulary
 	Weights    *engine.Weights
 
 	id          sightline.ModelID
-	image, text *engine.Program
+	image, text *engine.Program // text gives sentence vectors and word vectors
 }
 
 // New returns an encoder over the given parts.
@@ -53,22 +55,22 @@ func New(e *engine.Engine, config Config, vocabulary Vocabulary, weights *engine
 	if got, want := weights.Shape("text.word"), vocabulary.Len(); len(got) != 2 || got[0] != want {
 		return nil, fmt.Errorf("tiny encoder: word vectors %v do not fit a vocabulary of %d ids", got, want)
 	}
-	encoder := &Encoder{
+	made := &Encoder{
 		Config: config, Vocabulary: vocabulary, Weights: weights,
 		id: sightline.ModelID{Name: Name, Hash: weights.Hash()},
 	}
 	var err error
-	if encoder.image, err = e.Compile(weights, func(vars engine.Vars, in []*Node) []*Node {
+	if made.image, err = e.Compile(weights, func(vars engine.Vars, in []*Node) []*Node {
 		vectors, _ := config.Image(vars, in[0])
 		return []*Node{vectors}
 	}); err != nil {
 		return nil, err
 	}
-	encoder.text, err = e.Compile(weights, func(vars engine.Vars, in []*Node) []*Node {
-		vectors, _ := config.Text(vars, in[0])
-		return []*Node{vectors}
+	made.text, err = e.Compile(weights, func(vars engine.Vars, in []*Node) []*Node {
+		vectors, words := config.Text(vars, in[0])
+		return []*Node{vectors, words}
 	})
-	return encoder, err
+	return made, err
 }
 
 //go:embed checkpoint
@@ -201,22 +203,60 @@ func (e *Encoder) EncodeFrames(ctx context.Context, frames []sightline.Frame) (s
 
 // EncodeTexts returns sentence vectors [len(texts), Dim], not normalised.
 func (e *Encoder) EncodeTexts(ctx context.Context, texts []string) (sightline.Matrix, error) {
-	length := e.Config.TextLength
 	return e.blocks(ctx, len(texts), textBlock, func(from, to int) ([]float32, error) {
-		n := size(to - from)
-		ids := make([]int32, 0, n*length)
-		for _, text := range texts[from:to] {
-			ids = append(ids, e.Vocabulary.IDs(text, length)...)
-		}
-		for range n - (to - from) {
-			ids = append(ids, e.Vocabulary.IDs("", length)...)
-		}
-		out, err := e.text.Run(engine.Ints(ids, n, length))
+		out, err := e.read(texts[from:to])
 		if err != nil {
 			return nil, fmt.Errorf("encode texts: %w", err)
 		}
 		return engine.Values(out[0]), nil
 	})
+}
+
+// WordDim returns the width of word vectors.
+func (e *Encoder) WordDim() int { return e.Config.TextWidth }
+
+// EncodeWords returns the vectors of the words of each text, as the last layer has them.
+func (e *Encoder) EncodeWords(ctx context.Context, texts []string) ([]encoder.Words, error) {
+	all := make([]encoder.Words, 0, len(texts))
+	for from := 0; from < len(texts); from += textBlock {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		part := texts[from:min(from+textBlock, len(texts))]
+		out, err := e.read(part)
+		if err != nil {
+			return nil, fmt.Errorf("encode words: %w", err)
+		}
+		length, width := out[1].Shape[1], out[1].Shape[2]
+		for i, text := range part {
+			ranges := wordRanges(text)
+			if len(ranges) == 0 {
+				ranges = [][2]int{{}} // the unknown word that IDs puts there
+			}
+			ranges = ranges[:min(len(ranges), length)]
+			rows := engine.Values(out[1])[i*length*width:][:len(ranges)*width]
+			words := encoder.Words{Text: text, Offsets: ranges, Vectors: sightline.Matrix{Rows: len(ranges), Cols: width, Data: slices.Clone(rows)}}
+			if err := words.Vectors.Finite(); err != nil {
+				return nil, fmt.Errorf("encode words of %q: %w", text, err)
+			}
+			all = append(all, words)
+		}
+	}
+	return all, nil
+}
+
+// read runs the text side on a block of texts, filled up to a size that occurs often.
+func (e *Encoder) read(texts []string) ([]engine.Array, error) {
+	length, n := e.Config.TextLength, size(len(texts))
+	ids := make([]int32, 0, n*length)
+	for i := range n {
+		text := ""
+		if i < len(texts) {
+			text = texts[i]
+		}
+		ids = append(ids, e.Vocabulary.IDs(text, length)...)
+	}
+	return e.text.Run(engine.Ints(ids, n, length))
 }
 
 // size returns how many items a block of n is filled up to: the next power of two, so that few shapes are compiled.

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"sightline"
@@ -17,6 +18,7 @@ import (
 var (
 	_ encoder.FrameEncoder = (*tiny.Encoder)(nil)
 	_ encoder.TextEncoder  = (*tiny.Encoder)(nil)
+	_ encoder.WordEncoder  = (*tiny.Encoder)(nil)
 )
 
 func embedded(t testing.TB) (*engine.Engine, *tiny.Encoder) {
@@ -134,4 +136,21 @@ func BenchmarkFrames(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.N*len(frames))/b.Elapsed().Seconds(), "frames/s")
+}
+
+func TestEncodeWords(t *testing.T) {
+	_, e := embedded(t)
+	texts := []string{"A Red ball, falling!", "", strings.Repeat("ball ", 40)}
+	all, err := e.EncodeWords(t.Context(), texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []int{4, 1, e.Config.TextLength} {
+		if got := all[i]; got.Vectors.Rows != want || len(got.Offsets) != want || got.Vectors.Cols != e.WordDim() {
+			t.Errorf("%q: vectors of shape [%d, %d], %d offsets, want %d words", texts[i], got.Vectors.Rows, got.Vectors.Cols, len(got.Offsets), want)
+		}
+	}
+	if at := all[0].Offsets[1]; texts[0][at[0]:at[1]] != "Red" {
+		t.Errorf("the second word is at %v", at)
+	}
 }

@@ -49,9 +49,31 @@ func LearnVocabulary(texts []string, atLeast int) Vocabulary {
 
 // Words splits a text into the words a Vocabulary numbers.
 func Words(text string) []string {
-	return strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r)
-	})
+	ranges := wordRanges(text)
+	words := make([]string, len(ranges))
+	for i, r := range ranges {
+		words[i] = strings.ToLower(text[r[0]:r[1]])
+	}
+	return words
+}
+
+// wordRanges returns where in a text its words are, in bytes.
+func wordRanges(text string) [][2]int {
+	var ranges [][2]int
+	start := -1
+	for i, r := range text {
+		inside := unicode.IsLetter(r) || unicode.IsDigit(r)
+		if inside && start < 0 {
+			start = i
+		}
+		if !inside && start >= 0 {
+			ranges, start = append(ranges, [2]int{start, i}), -1
+		}
+	}
+	if start >= 0 {
+		ranges = append(ranges, [2]int{start, len(text)})
+	}
+	return ranges
 }
 
 // Len returns the number of ids, those of padding and unknown words included.

@@ -68,26 +68,32 @@ func SelfAttention(vars engine.Vars, x *Node, heads int, mask *Node) *Node {
 
 // attend is attention of the positions of [B, Q, W] over those of x [B, L, W], which share parameters.
 func attend(vars engine.Vars, of, x *Node, heads int, mask *Node) *Node {
-	dims := x.Shape().Dimensions
+	width := x.Shape().Dim(2)
+	weight := Reshape(vars.Get("in_proj_weight"), 3, width, width)
+	bias := Reshape(vars.Get("in_proj_bias"), 3, width)
+	project := func(x *Node, part int) *Node { return Project(x, Pick(weight, part), Pick(bias, part)) }
+	return Linear(vars, "out_proj", Attention(project(of, 0), project(x, 1), project(x, 2), heads, mask))
+}
+
+// Attention is multi-head scaled dot-product attention of queries [B, Q, W] over keys and values [B, L, W], without any
+// projection: [B, Q, W]. The mask is added to the logits [B, heads, Q, L] and must broadcast to them; nil means none.
+func Attention(queries, keys, values *Node, heads int, mask *Node) *Node {
+	dims := queries.Shape().Dimensions
 	batch, width := dims[0], dims[2]
 	if width%heads != 0 {
 		panic(fmt.Errorf("attention width %d is not divisible by %d heads", width, heads))
 	}
 	depth := width / heads
-	weight := Reshape(vars.Get("in_proj_weight"), 3, width, width)
-	bias := Reshape(vars.Get("in_proj_bias"), 3, width)
-	project := func(x *Node, part int) *Node { // [B, H, L, depth]
-		y := Project(x, Pick(weight, part), Pick(bias, part))
-		return TransposeAllAxes(Reshape(y, batch, -1, heads, depth), 0, 2, 1, 3)
+	split := func(x *Node) *Node { // [B, H, L, depth]
+		return TransposeAllAxes(Reshape(x, batch, -1, heads, depth), 0, 2, 1, 3)
 	}
-	q := MulScalar(project(of, 0), 1/math.Sqrt(float64(depth)))
-	logits := Dot(q, project(x, 1)).General([]int{3}, []int{0, 1}, []int{3}, []int{0, 1}) // [B, H, Q, L]
+	q := MulScalar(split(queries), 1/math.Sqrt(float64(depth)))
+	logits := Dot(q, split(keys)).General([]int{3}, []int{0, 1}, []int{3}, []int{0, 1}) // [B, H, Q, L]
 	if mask != nil {
 		logits = Add(logits, BroadcastToShape(mask, logits.Shape()))
 	}
-	y := Dot(Softmax(logits, -1), project(x, 2)).General([]int{3}, []int{0, 1}, []int{2}, []int{0, 1}) // [B, H, Q, depth]
-	y = Reshape(TransposeAllAxes(y, 0, 2, 1, 3), batch, -1, width)
-	return Linear(vars, "out_proj", y)
+	y := Dot(Softmax(logits, -1), split(values)).General([]int{3}, []int{0, 1}, []int{2}, []int{0, 1}) // [B, H, Q, depth]
+	return Reshape(TransposeAllAxes(y, 0, 2, 1, 3), batch, -1, width)
 }
 
 // Pick returns x[index]. It gathers and does not slice, because ONNX Runtime's backend lacks the gradient of a slice.

@@ -1,4 +1,4 @@
-// Package plotting writes plots side by side as one PNG, in the colours that all pictures of the project share.
+// Package plotting writes plots side by side, and pictures drawn by hand, as one PNG, in the colours that all pictures of the project share.
 package plotting
 
 import (
@@ -25,12 +25,17 @@ var Dot = draw.CircleGlyph{}
 
 // Save draws the plots in a row on a picture of the given size and writes it, whole or not at all.
 func Save(path string, width, height vg.Length, plots ...*plot.Plot) error {
-	canvas := vgimg.New(width, height)
 	tiles := draw.Tiles{Rows: 1, Cols: len(plots), PadX: vg.Points(20), PadTop: 8, PadBottom: 8, PadLeft: 8, PadRight: 8}
-	whole := draw.New(canvas)
-	for i, p := range plots {
-		p.Draw(tiles.At(whole, i, 0))
-	}
+	return Paint(path, vgimg.New(width, height), func(whole draw.Canvas) {
+		for i, p := range plots {
+			p.Draw(tiles.At(whole, i, 0))
+		}
+	})
+}
+
+// Paint lets paint draw on a canvas and writes that, whole or not at all.
+func Paint(path string, canvas *vgimg.Canvas, paint func(draw.Canvas)) error {
+	paint(draw.New(canvas))
 	var picture bytes.Buffer
 	if _, err := (vgimg.PngCanvas{Canvas: canvas}).WriteTo(&picture); err != nil {
 		return fmt.Errorf("draw %s: %w", path, err)

@@ -15,7 +15,7 @@ type Column struct {
 type Table struct {
 	Columns []Column
 	rows    [][]string
-	notes   map[int]string // by the number of rows above
+	notes   map[int][]string // by the number of rows above
 }
 
 // Row adds a row; its cells are in the order of the columns. Cells are cleaned.
@@ -27,12 +27,12 @@ func (t *Table) Row(cells ...string) {
 	t.rows = append(t.rows, row)
 }
 
-// Note puts a line below the last row. It is never shortened.
+// Note puts a line below the last row and its notes before. It is never shortened.
 func (t *Table) Note(text string) {
 	if t.notes == nil {
-		t.notes = map[int]string{}
+		t.notes = map[int][]string{}
 	}
-	t.notes[len(t.rows)] = Clean(text)
+	t.notes[len(t.rows)] = append(t.notes[len(t.rows)], Clean(text))
 }
 
 const gap = "  "
@@ -56,7 +56,7 @@ func (t *Table) Write(to *Terminal) {
 	b.WriteString(to.Paint(Dim, t.line(titles, widths)) + "\n")
 	for i, row := range t.rows {
 		b.WriteString(t.line(row, widths) + "\n")
-		if note, ok := t.notes[i+1]; ok {
+		for _, note := range t.notes[i+1] {
 			b.WriteString(gap + to.Paint(Dim, note) + "\n")
 		}
 	}
