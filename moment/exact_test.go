@@ -143,20 +143,34 @@ func ask(rng *rand.Rand, dim int, fused bool, like []locate.Clips) locate.Query 
 	return q
 }
 
-// keep returns clips as a layout keeps them.
-func keep(layout index.Layout, corpus []locate.Clips) []locate.Clips {
-	corpus = slices.Clone(corpus)
+// kept is a video as a layout keeps it: its rows, their squared lengths, and their products with each other.
+type kept struct {
+	locate.Clips
+	square [2][]float64
+	cross  []float64
+}
+
+func keep(layout index.Layout, corpus []locate.Clips) []kept {
+	all := make([]kept, len(corpus))
+	product := func(x, y []float32) float64 { return float64(float32(index.Dot(x, y))) }
 	for i, c := range corpus {
+		k := kept{Clips: c}
 		for m, rows := range c.Rows {
 			if rows.Rows > 0 {
-				corpus[i].Rows[m] = sightline.NewMatrix(rows.Rows, rows.Cols)
+				k.Rows[m] = sightline.NewMatrix(rows.Rows, rows.Cols)
 			}
 			for l := range rows.Rows {
-				copy(corpus[i].Rows[m].Row(l), layout.Keep(rows.Row(l)))
+				row := k.Rows[m].Row(l)
+				copy(row, layout.Keep(rows.Row(l)))
+				k.square[m] = append(k.square[m], product(row, row))
+				if m == locate.Subtitle {
+					k.cross = append(k.cross, product(row, k.Rows[0].Row(l)))
+				}
 			}
 		}
+		all[i] = k
 	}
-	return corpus
+	return all
 }
 
 // found is a moment that loop finds: clips [from, to) of the video at a place of the ranking.
@@ -166,9 +180,9 @@ type found struct {
 }
 
 // loop is the search as the definitions have it: float32 products with every clip, every video, every span.
-func loop(corpus []locate.Clips, q locate.Query, o Options) (videos []string, phis []float64, moments []found) {
+func loop(corpus []kept, q locate.Query, o Options) (videos []string, phis []float64, moments []found) {
 	product := scan.Best().Product
-	gate := func(c locate.Clips) [2]float64 {
+	gate := func(c kept) [2]float64 {
 		if c.Rows[1].Rows == 0 {
 			return [2]float64{1, 0}
 		}
@@ -181,7 +195,6 @@ func loop(corpus []locate.Clips, q locate.Query, o Options) (videos []string, ph
 		}
 		return max(-1, min(1, product/math.Sqrt(length)))
 	}
-	square := func(x, y []float32) float64 { return float64(float32(index.Dot(x, y))) }
 	type scored struct {
 		number int
 		phi    float64
@@ -190,17 +203,16 @@ func loop(corpus []locate.Clips, q locate.Query, o Options) (videos []string, ph
 	for i, c := range corpus {
 		g, fused, single := gate(c), -1.0, [2]float64{-1, -1}
 		for l := range c.Spans {
-			x := c.Rows[0].Row(l)
-			num := g[0] * float64(product(x, query[0]))
-			parts := g[0] * g[0] * square(x, x)
+			visual := float64(product(c.Rows[0].Row(l), query[0]))
+			num, parts := g[0]*visual, g[0]*g[0]*c.square[0][l]
 			length := parts
-			single[0] = max(single[0], cosine(float64(product(x, query[0])), square(x, x), square(x, x)))
+			single[0] = max(single[0], cosine(visual, c.square[0][l], c.square[0][l]))
 			if c.Rows[1].Rows > 0 {
-				y := c.Rows[1].Row(l)
-				num += g[1] * float64(product(y, query[1]))
-				parts += g[1] * g[1] * square(y, y)
-				length = parts + 2*g[0]*g[1]*square(y, x)
-				single[1] = max(single[1], cosine(float64(product(y, query[1])), square(y, y), square(y, y)))
+				spoken := float64(product(c.Rows[1].Row(l), query[1]))
+				num += g[1] * spoken
+				parts += g[1] * g[1] * c.square[1][l]
+				length = parts + 2*g[0]*g[1]*c.cross[l]
+				single[1] = max(single[1], cosine(spoken, c.square[1][l], c.square[1][l]))
 			}
 			fused = max(fused, cosine(num, length, parts))
 		}
@@ -273,40 +285,39 @@ func must(t testing.TB, errs ...error) {
 // TestExact compares thousands of searches with the loop over all clips: the same videos, the same moments, the same bits
 // of φ and of the scores.
 func TestExact(t *testing.T) {
-	const videos, queries = 130, 60
 	for name, world := range worlds {
-		for _, precision := range []index.Precision{index.Single, index.Half} {
+		for precision, dim := range map[index.Precision]int{index.Single: 48, index.Half: 100} {
 			for _, fused := range []bool{true, false} {
-				for _, dim := range []int{48, 100} {
-					t.Run(fmt.Sprintf("%s/%v/fused=%v/%d", name, precision, fused, dim), func(t *testing.T) {
-						t.Parallel()
-						rng := rand.New(rand.NewPCG(uint64(dim), 1))
-						clips := world(rng, videos, dim)
-						w := NewMemory(testSpace, precision)
-						defer w.Close()
-						must(t, w.Add(t.Context(), clips[:videos/2]...), w.Publish(t.Context()))
-						must(t, w.Add(t.Context(), clips[videos/2:]...), w.Publish(t.Context()))
-						o := Options{Boundary: boundary, Alpha: 30, Videos: 20, Moments: 100}
-						kept := keep(w.layout, clips)
-						var asked []locate.Query
-						for i := range queries {
-							like := clips
-							if i%2 == 0 {
-								like = nil
-							}
-							asked = append(asked, ask(rng, dim, fused, like))
-						}
-						must(t, w.SearchAll(t.Context(), asked, o, func(i int, a Answer) error {
-							return compare(a, kept, asked[i], o)
-						}))
-					})
-				}
+				t.Run(fmt.Sprintf("%s/%v/fused=%v", name, precision, fused), func(t *testing.T) {
+					t.Parallel()
+					testExact(t, rand.New(rand.NewPCG(uint64(dim), 1)), world, precision, fused, dim)
+				})
 			}
 		}
 	}
 }
 
-func compare(a Answer, corpus []locate.Clips, q locate.Query, o Options) error {
+func testExact(t *testing.T, rng *rand.Rand, world func(*rand.Rand, int, int) []locate.Clips, precision index.Precision, fused bool, dim int) {
+	const videos, queries = 80, 120
+	clips := world(rng, videos, dim)
+	w := NewMemory(testSpace, precision)
+	defer w.Close()
+	must(t, w.Add(t.Context(), clips[:videos/2]...), w.Publish(t.Context()))
+	must(t, w.Add(t.Context(), clips[videos/2:]...), w.Publish(t.Context()))
+	stored := keep(w.layout, clips)
+	var asked []locate.Query
+	for i := range queries {
+		like := clips
+		if i%2 == 0 {
+			like = nil
+		}
+		asked = append(asked, ask(rng, dim, fused, like))
+	}
+	o := Options{Boundary: boundary, Alpha: 30, Videos: 15, Moments: 100}
+	must(t, w.SearchAll(t.Context(), asked, o, func(i int, a Answer) error { return compare(a, stored, asked[i], o) }))
+}
+
+func compare(a Answer, corpus []kept, q locate.Query, o Options) error {
 	videos, phis, moments := loop(corpus, q, o)
 	if len(a.Videos) != len(videos) || len(a.Moments) != len(moments) {
 		return fmt.Errorf("%d videos and %d moments, want %d and %d", len(a.Videos), len(a.Moments), len(videos), len(moments))

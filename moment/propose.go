@@ -113,42 +113,51 @@ func newProposer(curve []float32, spans []sightline.Span, bounds Bounds) *propos
 	return p
 }
 
-// compare returns the contrast of free rows; ok is false where they are not free, out of bounds, or all there are.
-func (p *proposer) compare(from, to int) (c contrast, ok bool) {
-	rows := to - from
-	if from < 0 || to > len(p.curve) || rows < 1 || rows >= p.free || p.end[from] < to {
-		return c, false
+// allowed reports whether rows are free, within bounds, and not all there are.
+func (p *proposer) allowed(from, to int) bool {
+	if from < 0 || to > len(p.curve) || to <= from || to-from >= p.free || p.end[from] < to {
+		return false
 	}
 	seconds := p.spans[to-1].End - p.spans[from].Start
-	if seconds < p.bounds.Shortest || p.bounds.Longest > 0 && seconds > p.bounds.Longest {
-		return c, false
-	}
+	return seconds >= p.bounds.Shortest && (p.bounds.Longest <= 0 || seconds <= p.bounds.Longest)
+}
+
+// compare returns the contrast of rows that are allowed.
+func (p *proposer) compare(from, to int) contrast {
+	rows := to - from
 	scale := &p.scales[rows]
 	if scale.deviation == 0 {
 		scale.deviation = math.Sqrt(p.noise.variance(rows) + p.noise.variance(p.free-rows))
 		scale.penalty = math.Sqrt(2*(1+math.Log(float64(len(p.curve))/float64(rows)))) + calibration
 	}
 	sum := p.sums[to] - p.sums[from]
-	c = contrast{from: from, to: to, inside: sum / float64(rows), outside: (p.total - sum) / float64(p.free-rows)}
+	c := contrast{from: from, to: to, inside: sum / float64(rows), outside: (p.total - sum) / float64(p.free-rows)}
 	c.z, c.penalty = (c.inside-c.outside)/scale.deviation, scale.penalty
-	return c, true
+	return c
 }
 
 // best returns the free stretch that stands out most: of all starts and a geometric sequence of lengths, then moved to the
 // best ends nearby.
 func (p *proposer) best() (best contrast, found bool) {
 	consider := func(from, to int) bool {
-		c, ok := p.compare(from, to)
-		if ok && (!found || c.excess() > best.excess()) {
-			best, found = c, true
-			return true
+		if !p.allowed(from, to) {
+			return false
 		}
-		return false
+		c := p.compare(from, to)
+		if found && c.excess() <= best.excess() {
+			return false
+		}
+		best, found = c, true
+		return true
 	}
 	for rows := 1; rows < p.free; rows += 1 + rows/5 {
-		for from := 0; from+rows <= len(p.curve); from++ {
-			consider(from, from+rows)
+		at, most := 0, math.Inf(-1) // of one length, the greatest sum stands out most
+		for from, before := range p.sums[:len(p.sums)-rows] {
+			if sum := p.sums[from+rows] - before; sum > most && p.allowed(from, from+rows) {
+				at, most = from, sum
+			}
 		}
+		consider(at, at+rows)
 	}
 	for improved := found; improved; {
 		from, to := best.from, best.to

@@ -238,19 +238,18 @@ func (q *query) mix(centres [locate.Modalities]centre, v video, n int) (mix scan
 	return mix
 }
 
-// of returns the mix for side n of a video, whose codes have these dot products with the query's.
-func (all *mixes) of(q *query, s index.Segment, v video, n int, dots [locate.Modalities][]int32) scan.Mix {
+// put makes mix that for side n of a video, whose codes have these dot products with the query's.
+func (all *mixes) put(mix *scan.Mix, q *query, s index.Segment, v video, n int, dots *[locate.Modalities][]int32) {
 	place := func(side *scan.Side, m int) {
 		from, to := v.rows(m), v.rows(m)+v.clips
 		side.Dots, side.Scale, side.Radius, side.Square = dots[m], s.Scale(from, to), s.Radius(from, to), s.Note(squareNote, from, to)
 	}
-	mix := all[v.modalities()-1][n]
+	*mix = all[v.modalities()-1][n]
 	place(&mix.First, n)
 	if q.fused && v.spoken >= 0 {
 		place(&mix.Second, locate.Subtitle)
 		mix.Cross = s.Note(crossNote, v.visual, v.visual+v.clips)
 	}
-	return mix
 }
 
 // above returns a float32 that is not less than v.

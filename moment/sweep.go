@@ -104,6 +104,7 @@ type sweeper struct {
 	lowers     []*best.Best[float64]        // of every query
 	candidates [][]candidate                // of every query
 	marks      []mark                       // of all candidates
+	mix        scan.Mix                     // of the video and query at hand
 }
 
 func (w *sweep) newWorker() *sweeper {
@@ -132,8 +133,8 @@ func (r *sweeper) scan(number int) {
 		}
 		var lows, highs [locate.Modalities]float64
 		for n := range q.sides(v) {
-			mix := r.mixes[v.segment][i].of(q, segment, v, n, dots)
-			low, high := r.kernel.Cosines(r.upper[n][:v.clips], &mix)
+			r.mixes[v.segment][i].put(&r.mix, q, segment, v, n, &dots)
+			low, high := r.kernel.Cosines(r.upper[n][:v.clips], &r.mix)
 			lows[n], highs[n] = float64(low), float64(high)
 		}
 		lower, upper := q.phi(v, lows), q.phi(v, highs)
