@@ -22,7 +22,7 @@ import (
 type Config struct {
 	Name string `yaml:"name" json:"name"`
 	Seed uint64 `yaml:"seed" json:"seed"`
-	Task string `yaml:"task,omitempty" json:"task,omitempty"` // what is learned: Retrieval, Moments or Captions; run files may write retrieval
+	Task string `yaml:"task,omitempty" json:"task,omitempty"` // what is learned: Retrieval, Taco, Moments or Captions; run files may write retrieval
 
 	Data           DataConfig      `yaml:"data" json:"data"`
 	Encoder        string          `yaml:"encoder" json:"encoder"` // "tiny", "clip" or a folder; where a live tower starts from, "" for scratch
@@ -36,11 +36,15 @@ type Config struct {
 
 	Moments *locate.Config `yaml:"moments,omitempty" json:"moments,omitempty"` // of the task moments, and nil elsewhere
 	Caption *CaptionConfig `yaml:"caption,omitempty" json:"caption,omitempty"` // of the task caption, and nil elsewhere
+	Taco    *TacoConfig    `yaml:"taco,omitempty" json:"taco,omitempty"`       // of the task taco, and nil elsewhere
+
+	Init string `yaml:"init,omitempty" json:"init,omitempty"` // of the task taco: folder of the bundle that training starts from; "" for fresh weights
 }
 
 // The tasks.
 const (
 	Retrieval = ""        // to compare videos with sentences: tower, head and parts
+	Taco      = "taco"    // to compare them by vector, by word and by pair: the sizes under taco
 	Moments   = "moments" // to find the stretch of a video that a sentence speaks of: what stands under moments
 	Captions  = "caption" // to write sentences: the sizes under caption
 )
@@ -126,21 +130,31 @@ func ReadConfig(path string) (Config, error) {
 func ParseConfig(text []byte) (Config, error) {
 	config := Defaults()
 	var asked struct {
-		Task string `yaml:"task"`
+		Task string    `yaml:"task"`
+		Taco yaml.Node `yaml:"taco"`
 	}
 	if err := yaml.Unmarshal(text, &asked); err != nil {
 		return Config{}, err
 	}
-	if asked.Task == Captions {
+	if asked.Task == Retrieval && !asked.Taco.IsZero() {
+		asked.Task = Taco // its section says it
+	}
+	switch asked.Task {
+	case Captions:
 		config.Caption = defaultCaption()
+	case Taco:
+		config.Task, config.Taco = Taco, defaultTaco()
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&config); err != nil && !errors.Is(err, io.EOF) {
 		return Config{}, err
 	}
-	if config.Task == "retrieval" {
+	switch {
+	case config.Task == "retrieval":
 		config.Task = Retrieval
+	case config.Task == Taco && config.Taco == nil: // an empty section
+		config.Taco = defaultTaco()
 	}
 	if config.Task == Moments && config.Data.Rate == 0 {
 		config.Data.Rate = 1
@@ -194,14 +208,19 @@ func (c Config) Check() error {
 
 // checkTask requires what the task of a run needs, and nothing of another task's.
 func (c Config) checkTask(require func(ok bool, format string, args ...any)) {
-	require(slices.Contains([]string{Retrieval, Moments, Captions}, c.Task), "task is %q, not retrieval, moments or caption", c.Task)
+	require(slices.Contains([]string{Retrieval, Taco, Moments, Captions}, c.Task), "task is %q, not retrieval, taco, moments or caption", c.Task)
 	require((c.Task == Moments) == (c.Moments != nil), "the sizes under moments go with task: moments")
 	require(c.Data.Features == "" || c.Data.Clip > 0, "data.clip is %v: say how many seconds a row of data.features stands for", c.Data.Clip)
 	require(c.Data.Features == "" || c.Task == Moments, "data.features is for the task moments")
 	require(c.Task != Moments || c.Data.Rate > 0, "data.rate is %v frames a second", c.Data.Rate)
 	require((c.Task == Captions) == (c.Caption != nil), "the sizes under caption go with task: caption")
+	require((c.Task == Taco) == (c.Taco != nil), "the sizes under taco go with task: taco")
+	require(c.Init == "" || c.Task == Taco, "init is for the task taco")
 	require(c.Task == Retrieval || c.Tower.Kind == "stored", "the task %s is learned on stored features (tower.kind: stored)", c.Task)
-	require(c.Task != Captions || len(c.Parts) == 0, "no parts go with task: caption")
+	require(c.Task != Captions && c.Task != Taco || len(c.Parts) == 0, "no parts go with task: %s", c.Task)
+	if c.Taco != nil {
+		c.Taco.check(require)
+	}
 	if c.Caption != nil {
 		c.Caption.check(c.Data.Frames, require)
 	}

@@ -286,7 +286,16 @@ func validate(ctx context.Context, model *align.Model, data Pairs) (Validation, 
 	if err != nil {
 		return Validation{}, err
 	}
-	report, err := metric.Judge(scores, data.Set.Owner(), metric.Options{Resamples: -1})
+	ranking, err := metric.Rank(scores, data.Set.Owner())
+	if err != nil {
+		return Validation{}, err
+	}
+	return recalls(ranking)
+}
+
+// recalls returns R@1, R@5 and R@10 in both directions.
+func recalls(ranking metric.Ranking) (Validation, error) {
+	report, err := ranking.Report(metric.Options{Resamples: -1})
 	if err != nil {
 		return Validation{}, err
 	}

@@ -120,6 +120,16 @@ func Open(e *engine.Engine, dir string, t tagger.Tagger) (*Model, Bundle, error)
 	return m, b, nil
 }
 
+// Start returns the weights of a bundle, for a training that begins where another ended, and what the bundle says of itself.
+func Start(dir string) (*engine.Weights, Bundle, error) {
+	b, err := ReadBundle(dir)
+	if err != nil {
+		return nil, Bundle{}, err
+	}
+	weights, err := align.StoredWeights(dir, b.Space.Head.Hash)
+	return weights, b, err
+}
+
 // ReadBundle reads what a bundle says of itself without its weights.
 func ReadBundle(dir string) (Bundle, error) {
 	var b Bundle

@@ -95,6 +95,28 @@ func (c Config) Check() error {
 	return nil
 }
 
+// Differs says in which sizes, of all that the shapes of weights depend on, another config is different.
+func (c Config) Differs(other Config) []string {
+	var differs []string
+	for _, size := range []struct {
+		name       string
+		one, other int
+	}{
+		{"video", c.Video, other.Video}, {"sentence", c.Sentence, other.Sentence}, {"text", c.Text, other.Text},
+		{"hidden", c.Hidden, other.Hidden}, {"heads", c.Heads, other.Heads}, {"feed_forward", c.FeedForward, other.FeedForward},
+		{"video_layers", c.VideoLayers, other.VideoLayers}, {"text_layers", c.TextLayers, other.TextLayers},
+		{"fusion_layers", c.FusionLayers, other.FusionLayers}, {"clips", c.Clips, other.Clips}, {"words", c.Words, other.Words},
+	} {
+		if size.one != size.other {
+			differs = append(differs, fmt.Sprintf("%s is %d against %d", size.name, size.one, size.other))
+		}
+	}
+	if c.fuses() != other.fuses() {
+		differs = append(differs, fmt.Sprintf("l3 weighs %v against %v, and only one has a fusion", c.L3, other.L3))
+	}
+	return differs
+}
+
 // Which parts there are.
 func (c Config) comparesSentences() bool { return c.L1 > 0 }
 func (c Config) comparesTokens() bool    { return c.L2 > 0 && c.Tokens != tagger.NoTokens }

@@ -141,8 +141,9 @@ func (c Config) init(weights *engine.Weights, random *rand.Rand) {
 	}
 }
 
-// ints returns a constant of indices [len, 1].
-func ints(g *Graph, indices []int32) *Node { return ExpandAxes(Const(g, indices), -1) }
+// ints returns a constant of indices [len, 1]. They have 64 bits, like indices below: ONNX Runtime scatters by no others, and a
+// gradient of Gather scatters.
+func ints(g *Graph, indices []int64) *Node { return ExpandAxes(Const(g, indices), -1) }
 
 // indices turns a node of row numbers into the shape that Gather takes, [.., 1].
-func indices(rows *Node) *Node { return ExpandAxes(ConvertDType(Reshape(rows, -1), dtypes.Int32), -1) }
+func indices(rows *Node) *Node { return ExpandAxes(ConvertDType(Reshape(rows, -1), dtypes.Int64), -1) }

@@ -19,7 +19,7 @@ type Pairs struct {
 
 // Mined are the K negatives of each of B rows, hardest first.
 type Mined struct {
-	Rows  *Node // [B, K] int32
+	Rows  *Node // [B, K], integers
 	There *Node // [B, K], 0 where a row has fewer than K negatives
 }
 
@@ -78,11 +78,11 @@ func (c Config) fusionLoss(vars engine.Vars, p Pairs, out *Losses) {
 	if out.NegativeVideos.Rows != nil {
 		hard = out.NegativeVideos.Rows.Shape().Dim(1)
 	}
-	var all, each []int32 // [B] and [B·K], each row K times
+	var all, each []int64 // [B] and [B·K], each row K times
 	for i := range batch {
-		all = append(all, int32(i))
+		all = append(all, int64(i))
 		for range hard {
-			each = append(each, int32(i))
+			each = append(each, int64(i))
 		}
 	}
 	videos, texts := ints(g, all), ints(g, all) // rows of B·(1+2K) pairs
@@ -94,11 +94,11 @@ func (c Config) fusionLoss(vars engine.Vars, p Pairs, out *Losses) {
 	scores := c.Fuse(vars, Gather(p.Videos, videos), Gather(p.VideoMask, videos), Gather(p.Texts, texts), Gather(p.TextMask, texts), p.Start)
 
 	lists := func(from int, mined Mined) (logits, loss *Node) {
-		var places []int32
+		var places []int64
 		for i := range batch {
-			places = append(places, int32(i))
+			places = append(places, int64(i))
 			for r := range hard {
-				places = append(places, int32(from+i*hard+r))
+				places = append(places, int64(from+i*hard+r))
 			}
 		}
 		logits = Reshape(Gather(scores, ints(g, places)), batch, 1+hard)

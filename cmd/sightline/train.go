@@ -15,6 +15,7 @@ import (
 	"sightline"
 	"sightline/align"
 	"sightline/align/locate"
+	"sightline/align/taco"
 	"sightline/caption"
 	"sightline/corpus"
 	"sightline/internal/terminal"
@@ -49,7 +50,9 @@ func (a *app) trainCommand() *cobra.Command {
 the run and its curves beside it. The best epoch is chosen on the validation split; test data is
 never looked at. Interrupted or killed, the same command continues the run exactly.
 
-A run compares videos with sentences, or with task: caption writes sentences about videos.
+A run compares videos with sentences; with task: taco by vector, word and pair (a section taco: says
+as much); with task: moments it finds the stretch that a sentence speaks of; with task: caption it
+writes sentences about videos. init: RUN/model starts a run with task: taco from another's model.
 sightline config init prints a run file with every key and its default.`,
 		Example: `  sightline config init > run.yaml
   sightline train run.yaml --out runs/first
@@ -201,6 +204,13 @@ func prepare(ctx context.Context, config train.Config, setting train.Setting) (t
 		job, model, data, err := train.PrepareMoments(ctx, config, setting)
 		return job, data, func(dir string) error {
 			_, err := locate.Save(dir, config.Name, model, space, space.Text)
+			return err
+		}, err
+	}
+	if config.Task == train.Taco {
+		job, model, data, err := train.PrepareTaco(ctx, config, setting)
+		return job, data, func(dir string) error {
+			_, err := taco.Save(dir, config.Name, model, space)
 			return err
 		}, err
 	}
