@@ -160,17 +160,22 @@ func (b *bench) fit(ctx context.Context, config train.Config, dir, bundle string
 	if b.Watch && watched(config) {
 		job.Judged = func(ctx context.Context, v train.Validation) error { return b.look(ctx, model, dir, v.Epoch) }
 	}
-	record, err := train.Run(ctx, job)
-	if err != nil {
-		return err
-	}
-	record.Data = records
-	if err := record.Save(dir); err != nil {
+	if err := finish(ctx, job, records); err != nil {
 		return err
 	}
 	space := sightline.Space{Video: b.encoder.ID(), Text: b.encoder.ID(), Preprocess: b.encoder.Preprocess(), Sampling: corpus.Uniform(frames).String()}
 	_, err = align.Save(bundle, config.Name, config.Head, config.Parts, model, space)
 	return err
+}
+
+// finish trains a run to its end and leaves its record.
+func finish(ctx context.Context, job train.Job, records []train.DataRecord) error {
+	record, err := train.Run(ctx, job)
+	if err != nil {
+		return err
+	}
+	record.Data = records
+	return record.Save(job.Dir)
 }
 
 // look tests a model as it stands after an epoch and keeps the result in the run's folder.
@@ -262,7 +267,7 @@ func (t *tested) test(ctx context.Context, model *align.Model, pairs train.Pairs
 	for a := range texts.N {
 		copy(first.Row(a), similarities(left.Row(a), recall))
 	}
-	served, lost := rescored(scores, first)
+	served, lost := rescored(scores, first, Candidates)
 	for _, stage := range []struct {
 		scores sightline.Matrix
 		into   *[]metric.Ranking
@@ -309,16 +314,16 @@ func median(n int, work func(i int) error) (float64, error) {
 	return times[len(times)/2], nil
 }
 
-// rescored returns scores as a search in two stages has them: those of each text's candidates, and below them all the
+// rescored returns scores as a search in two stages has them: those of each text's best candidates, and below them all the
 // rest in the order of the first stage's scores. It returns too the percentage of texts whose best video is no candidate.
-func rescored(scores, firsts sightline.Matrix) (served sightline.Matrix, lost float64) {
+func rescored(scores, firsts sightline.Matrix, candidates int) (served sightline.Matrix, lost float64) {
 	served = sightline.NewMatrix(scores.Rows, scores.Cols)
 	for a := range scores.Rows {
 		own, out := scores.Row(a), served.Row(a)
 		first := firsts.Row(a)
 		chosen := make([]bool, scores.Cols)
-		low := float32(0)
-		for _, n := range top(first, Candidates) {
+		low, high := float32(0), slices.Max(first)
+		for _, n := range top(first, candidates) {
 			chosen[n] = true
 			low = min(low, own[n])
 		}
@@ -328,7 +333,7 @@ func rescored(scores, firsts sightline.Matrix) (served sightline.Matrix, lost fl
 				best = n
 			}
 			if out[n] = own[n]; !chosen[n] {
-				out[n] = low - 2 + first[n] // cosines differ by less than 2
+				out[n] = low - 1 - (high - first[n])
 			}
 		}
 		if !chosen[best] {

@@ -182,17 +182,19 @@ func (b *bench) section(title string, domain int, protocol metric.Protocol, all 
 		}
 		section.Tests = append(section.Tests, Test{Method: method.Name, Against: b.Methods[against].Name, Differences: differences})
 	}
+	return section, b.bound(&section, domain, ranks(0, exact)[0])
+}
+
+// bound adds what a perfect matcher reaches in a domain, and chance.
+func (b *bench) bound(section *Section, domain int, ranks metric.Ranks) error {
 	for _, oracle := range b.oracles[domain] {
-		if oracle.Summary.Protocol == protocol {
+		if oracle.Summary.Protocol == ranks.Protocol {
 			section.Rows = append(section.Rows, Row(oracle))
 		}
 	}
-	chance, err := ranks(0, exact)[0].Chance([]int{1, 5, 10})
-	if err != nil {
-		return Section{}, err
-	}
+	chance, err := ranks.Chance([]int{1, 5, 10})
 	section.Rows = append(section.Rows, Row{"chance", chance})
-	return section, nil
+	return err
 }
 
 func direction(r metric.Ranking, p metric.Protocol) metric.Ranks {

@@ -122,7 +122,7 @@ func TestRescoredKeepsCandidatesAbove(t *testing.T) {
 		copy(first.Row(a), similarities(left.Row(a), right))
 	}
 	scores := sightline.Matrix{Rows: texts, Cols: videos, Data: engine.Normal(random, texts*videos, 3)}
-	served, lost := rescored(scores, first)
+	served, lost := rescored(scores, first, Candidates)
 	missed := 0
 	for a := range texts {
 		chosen := map[int]bool{}

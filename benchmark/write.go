@@ -16,7 +16,12 @@ import (
 
 // Write prints the tables for people.
 func (r Result) Write(w io.Writer, width int) error {
-	for _, section := range r.Sections {
+	return writeTables(w, width, r.Sections, r.tables())
+}
+
+// writeTables prints sections and what else there is for people.
+func writeTables(w io.Writer, width int, sections []Section, more []grid) error {
+	for _, section := range sections {
 		if err := section.table().Write(w, width); err != nil {
 			return err
 		}
@@ -24,7 +29,7 @@ func (r Result) Write(w io.Writer, width int) error {
 			return err
 		}
 	}
-	for _, table := range r.tables() {
+	for _, table := range more {
 		if err := table.plain(w); err != nil {
 			return err
 		}
@@ -164,8 +169,11 @@ func (r Result) save(dir string) error {
 }
 
 // markdown prints the tables, and below each direction its paired tests.
-func (r Result) markdown(w io.Writer) error {
-	for _, section := range r.Sections {
+func (r Result) markdown(w io.Writer) error { return markdownTables(w, r.Sections, r.tables()) }
+
+// markdownTables prints sections, each with its paired tests below it, and what else there is.
+func markdownTables(w io.Writer, sections []Section, more []grid) error {
+	for _, section := range sections {
 		t := section.table()
 		t.Title = "### " + t.Title
 		if err := t.Markdown(w); err != nil {
@@ -181,7 +189,7 @@ func (r Result) markdown(w io.Writer) error {
 		}
 		fmt.Fprintln(w)
 	}
-	for _, grid := range r.tables() {
+	for _, grid := range more {
 		if err := grid.markdown(w); err != nil {
 			return err
 		}

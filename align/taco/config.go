@@ -122,5 +122,8 @@ func (c Config) comparesSentences() bool { return c.L1 > 0 }
 func (c Config) comparesTokens() bool    { return c.L2 > 0 && c.Tokens != tagger.NoTokens }
 func (c Config) fuses() bool             { return c.L3 > 0 }
 
+// TwoStage tells whether cheap scores find the candidates of a fusion.
+func (c Config) TwoStage() bool { return c.fuses() && (c.comparesSentences() || c.comparesTokens()) }
+
 // width returns how many rows a sentence of Words words has, and so the position at which videos start in the fusion.
 func (c Config) width() int { return 1 + c.Words }

@@ -125,13 +125,16 @@ func TestGoldenTACo(t *testing.T) {
 			l.Sentence, l.Token, l.TextToVideo, l.VideoToText, l.TextLogits, l.VideoLogits, c.Objective(l, 1)[0],
 			w.TokenScores, floats(w.NegativeVideos.Rows), floats(w.NegativeTexts.Rows), weighted.Objective(w, 1)[0],
 		}
-		var every []*Node // S3 of all pairs
 		n := p.Videos.Shape().Dim(0)
+		var left, right [][]int64
 		for i := range p.Texts.Shape().Dim(0) {
-			one := Const(p.Texts.Graph(), slices.Repeat([][]int32{{int32(i)}}, n))
-			every = append(every, Reshape(c.Fuse(vars, p.Videos, p.VideoMask, Gather(p.Texts, one), Gather(p.TextMask, one), p.Start), 1, n))
+			for j := range n {
+				left, right = append(left, []int64{int64(i)}), append(right, []int64{int64(j)})
+			}
 		}
-		fused := Concatenate(every, 0)
+		g := p.Texts.Graph()
+		fused := c.Fuse(vars, taco.Fused{Videos: p.Videos, VideoMask: p.VideoMask, Texts: p.Texts, TextMask: p.TextMask, Video: Const(g, right), Text: Const(g, left), Start: p.Start})
+		fused = Reshape(fused, -1, n) // S3 of all pairs
 		return append(nodes, fused, l.SentenceScores, l.TokenScores, Add(Add(fused, l.SentenceScores), l.TokenScores))
 	})
 	for i, name := range []string{

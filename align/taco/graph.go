@@ -11,11 +11,17 @@ import (
 	"sightline/engine"
 )
 
-// layer is a layer of BERT's encoder: attention of the positions of [B, Q, D] over those of x [B, L, D], the feed-forward
-// part, each added and normalised. Mask is what HidePadding makes of x's. Parameters: q, k, v, o, ln1, f1, f2, ln2.
-func layer(vars engine.Vars, of, x *Node, heads int, mask *Node) *Node {
-	mixed := transformer.Attention(transformer.Linear(vars, "q", of), transformer.Linear(vars, "k", x), transformer.Linear(vars, "v", x), heads, mask)
-	y := transformer.LayerNorm(vars, "ln1", Add(of, transformer.Linear(vars, "o", mixed)), transformer.TinyEpsilon)
+// layer is a layer of BERT's encoder over x [B, L, D]. Mask is what HidePadding makes of x's. Parameters: q, k, v, o, ln1, f1,
+// f2, ln2.
+func layer(vars engine.Vars, x *Node, heads int, mask *Node) *Node {
+	of := func(name string) *Node { return transformer.Linear(vars, name, x) }
+	return attend(vars, x, of("q"), of("k"), of("v"), heads, mask)
+}
+
+// attend is what a layer does with its projections: attention of the positions of x [B, Q, D] by q [B, Q, D] over k and v
+// [B, L, D], then the feed-forward part, each added and normalised.
+func attend(vars engine.Vars, x, q, k, v *Node, heads int, mask *Node) *Node {
+	y := transformer.LayerNorm(vars, "ln1", Add(x, transformer.Linear(vars, "o", transformer.Attention(q, k, v, heads, mask))), transformer.TinyEpsilon)
 	inner := transformer.Linear(vars, "f2", transformer.GELU(transformer.Linear(vars, "f1", y)))
 	return transformer.LayerNorm(vars, "ln2", Add(y, inner), transformer.TinyEpsilon)
 }
@@ -24,7 +30,7 @@ func layer(vars engine.Vars, of, x *Node, heads int, mask *Node) *Node {
 func (c Config) layers(vars engine.Vars, name string, count int, x, mask *Node) *Node {
 	hidden := transformer.HidePadding(mask)
 	for i := range count {
-		x = layer(vars.Under(fmt.Sprintf("%s.%d.", name, i)), x, x, c.Heads, hidden)
+		x = layer(vars.Under(fmt.Sprintf("%s.%d.", name, i)), x, c.Heads, hidden)
 	}
 	return x
 }
@@ -53,25 +59,53 @@ func (c Config) EncodeWords(vars engine.Vars, sentence, words, mask *Node, drop 
 	return c.layers(vars, "tlayers", c.TextLayers, drop.apply(y), mask)
 }
 
-// Fuse returns S3 [P] of P pairs, x [P, m, D] and y [P, n, D] with their masks: w·z_[CLS] + b of the transformer's output at
-// the sentence's row. Positions run over the joint sequence, in which the video starts at position start ≥ n, however few
-// columns the texts have, so that S3 does not depend on the company of a text.
-func (c Config) Fuse(vars engine.Vars, x, xMask, y, yMask *Node, start int) *Node {
-	positions := make([]int64, 0, y.Shape().Dim(1)+x.Shape().Dim(1))
-	for p := range y.Shape().Dim(1) {
-		positions = append(positions, int64(p))
+// Fused are the videos and texts that a fusion reads, and which of them make its P pairs.
+type Fused struct {
+	Videos, VideoMask *Node // x [N, m, D], [N, m]
+	Texts, TextMask   *Node // y [A, n, D], [A, n]
+	Video, Text       *Node // [P, 1], rows of Videos and of Texts
+
+	// Start is the position of videos in the joint sequence, start ≥ n, however few columns the texts have, so that S3 does
+	// not depend on the company of a text.
+	Start int
+}
+
+// Fuse returns S3 [P]: w·z_[CLS] + b of the transformer's output at the sentence's row. What the first layer projects knows
+// no pair, and is computed once for each text and each video, however many pairs they are in.
+func (c Config) Fuse(vars engine.Vars, f Fused) *Node {
+	in := func(rows *Node, kind, start int) *Node {
+		var positions []int64
+		for i := range rows.Shape().Dim(1) {
+			positions = append(positions, int64(start+i))
+		}
+		place := Gather(vars.Get("pos_emb.weight"), ints(rows.Graph(), positions))                                         // [L, D]
+		return Add(Add(rows, ExpandAxes(place, 0)), ExpandAxes(transformer.Pick(vars.Get("type_emb.weight"), kind), 0, 1)) // [B, L, D]
 	}
-	for q := range x.Shape().Dim(1) {
-		positions = append(positions, int64(start+q))
+	texts, videos := in(f.Texts, 0, 0), in(f.Videos, 1, f.Start)
+	pair := func(text, video *Node) *Node { // [P, n+m, ..]
+		return Concatenate([]*Node{Gather(text, f.Text), Gather(video, f.Video)}, 1)
 	}
-	kind := func(i int) *Node { return ExpandAxes(transformer.Pick(vars.Get("type_emb.weight"), i), 0, 1) } // [1, 1, D]
-	z := Concatenate([]*Node{Add(y, kind(0)), Add(x, kind(1))}, 1)                                          // [P, n+m, D]
-	z = Add(z, ExpandAxes(Gather(vars.Get("pos_emb.weight"), ExpandAxes(Const(x.Graph(), positions), -1)), 0))
-	mask := Concatenate([]*Node{yMask, xMask}, 1)
-	last := c.FusionLayers - 1
-	z = c.layers(vars, "flayers", last, z, mask)
-	z = layer(vars.Under(fmt.Sprintf("flayers.%d.", last)), firstRow(z), z, c.Heads, transformer.HidePadding(mask)) // [P, 1, D]
-	return Reshape(transformer.Linear(vars, "score", z), -1)
+	of := func(vars engine.Vars, name string) *Node {
+		return pair(transformer.Linear(vars, name, texts), transformer.Linear(vars, name, videos))
+	}
+	mask := transformer.HidePadding(pair(f.TextMask, f.VideoMask))
+	var z *Node
+	for i := range c.FusionLayers {
+		own, last := vars.Under(fmt.Sprintf("flayers.%d.", i)), i == c.FusionLayers-1
+		switch {
+		case i == 0 && last:
+			first := firstRow(texts)
+			z = attend(own, Gather(first, f.Text), Gather(transformer.Linear(own, "q", first), f.Text), of(own, "k"), of(own, "v"), c.Heads, mask)
+		case i == 0:
+			z = attend(own, pair(texts, videos), of(own, "q"), of(own, "k"), of(own, "v"), c.Heads, mask)
+		case last: // of which the sentence's row alone is read
+			first := firstRow(z)
+			z = attend(own, first, transformer.Linear(own, "q", first), transformer.Linear(own, "k", z), transformer.Linear(own, "v", z), c.Heads, mask)
+		default:
+			z = layer(own, z, c.Heads, mask)
+		}
+	}
+	return Reshape(transformer.Linear(vars, "score", z), -1) // of [P, 1, D]
 }
 
 // firstRow returns the first position [B, 1, D] of x [B, L, D].

@@ -91,7 +91,7 @@ func (c Config) fusionLoss(vars engine.Vars, p Pairs, out *Losses) {
 		videos = Concatenate([]*Node{videos, indices(out.NegativeVideos.Rows), repeated}, 0)
 		texts = Concatenate([]*Node{texts, repeated, indices(out.NegativeTexts.Rows)}, 0)
 	}
-	scores := c.Fuse(vars, Gather(p.Videos, videos), Gather(p.VideoMask, videos), Gather(p.Texts, texts), Gather(p.TextMask, texts), p.Start)
+	scores := c.Fuse(vars, Fused{p.Videos, p.VideoMask, p.Texts, p.TextMask, videos, texts, p.Start})
 
 	lists := func(from int, mined Mined) (logits, loss *Node) {
 		var places []int64

@@ -95,7 +95,7 @@ func With(e *engine.Engine, config Config, t tagger.Tagger, idf tagger.IDF, weig
 			return scores
 		}},
 		{&m.fusion, func(vars engine.Vars, in []*Node) []*Node {
-			return []*Node{config.Fuse(vars, in[0], in[1], in[2], in[3], config.width())}
+			return []*Node{config.Fuse(vars, Fused{in[0], in[1], in[2], in[3], indices(in[4]), indices(in[5]), config.width()})}
 		}},
 	} {
 		var err error
@@ -111,7 +111,8 @@ const (
 	blockRows  = 2048 // rows of videos encoded at a time
 	blockTexts = 32   // texts that are encoded, and compared, at a time
 	blockWide  = 64   // videos compared at a time
-	blockPairs = 128  // pairs fused at a time
+	blockPairs = 256  // pairs fused at a time
+	leastFused = 8    // texts, and videos, of a block at least, so that few shapes are compiled
 )
 
 // EncodeVideos returns what is kept of each video. It sees no text, and no video moves what is made of another.
@@ -243,18 +244,38 @@ func (m *Model) fuse(ctx context.Context, texts []Text, videos []Video, pairs []
 			return nil, err
 		}
 		some := pairs[from:min(from+blockPairs, len(pairs))]
-		var left []Text
-		var right []Video
+		var ofTexts, ofVideos []int
 		for _, pair := range align.Fill(some, blockPairs) {
-			left, right = append(left, texts[pair[0]]), append(right, videos[pair[1]])
+			ofTexts, ofVideos = append(ofTexts, pair[0]), append(ofVideos, pair[1])
 		}
-		out, err := m.fusion.Run(append(m.videoInputs(right), m.textInputs(left)...)...)
+		left, textPlaces := distinct(texts, ofTexts)
+		right, videoPlaces := distinct(videos, ofVideos)
+		out, err := m.fusion.Run(append(append(m.videoInputs(right), m.textInputs(left)...), videoPlaces, textPlaces)...)
 		if err != nil {
 			return nil, fmt.Errorf("fuse: %w", err)
 		}
 		all = append(all, engine.Values(out[0])[:len(some)]...)
 	}
 	return all, nil
+}
+
+// distinct returns the items that are asked for, each once, and for every asking its place among them [len(of)]. The last is
+// repeated, to leastFused items or as align.Fill does.
+func distinct[T any](items []T, of []int) ([]T, engine.Array) {
+	var some []T
+	at, places := map[int]int32{}, make([]int32, len(of))
+	for i, item := range of {
+		place, known := at[item]
+		if !known {
+			place = int32(len(some))
+			at[item], some = place, append(some, items[item])
+		}
+		places[i] = place
+	}
+	for len(some) < leastFused {
+		some = append(some, some[len(some)-1])
+	}
+	return align.Fill(some, blockPairs), engine.Ints(places, len(places))
 }
 
 // videoInputs lays out what is kept of videos: [N, m, D] and the mask [N, m].

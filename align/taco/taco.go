@@ -37,6 +37,9 @@ type Scores struct {
 	Fusion   sightline.Matrix // S3
 }
 
+// First returns S1 + S2 [A, N], by which candidates are found.
+func (s Scores) First() sightline.Matrix { return Scores{Sentence: s.Sentence, Token: s.Token}.Sum() }
+
 // Sum returns S1 + S2 + S3 [A, N], by which videos are ranked.
 func (s Scores) Sum() sightline.Matrix {
 	var sum sightline.Matrix
