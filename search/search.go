@@ -3,7 +3,7 @@
 // frames together, and narrows each to the rows that carry the match.
 //
 // It stands between index and library. Start at Searcher: Search finds one moment a video, Moments any number, with the model
-// that serves search. Locator finds moments with a model that was trained for it, over what Clips keeps. Search trains nothing,
+// that serves search; TokenSearcher does where that is TACo, and says which word it found when. Locator finds moments with a model that was trained for it, over what Clips keeps. Search trains nothing,
 // and it refuses to compare vectors of two spaces.
 package search
 
@@ -84,13 +84,13 @@ func (s *Searcher) encode(ctx context.Context, text string) (align.Encoded, erro
 // the model.
 func (s *Searcher) best(ctx context.Context, query align.Encoded, limit int) ([]index.Scored, error) {
 	if !s.Model.TwoStage() {
-		return s.recall(ctx, query, limit)
+		return recall(ctx, s.Index, s.Model.RecallTexts(query).Row(0), limit)
 	}
 	candidates := s.Candidates
 	if candidates <= 0 {
 		candidates = DefaultCandidates
 	}
-	windows, err := s.recall(ctx, query, max(limit, candidates))
+	windows, err := recall(ctx, s.Index, s.Model.RecallTexts(query).Row(0), max(limit, candidates))
 	if err != nil || len(windows) == 0 {
 		return nil, err
 	}
@@ -127,10 +127,9 @@ func (s *Searcher) rescore(ctx context.Context, query align.Encoded, windows []i
 
 // recall returns the best window of each of the limit best videos by their recall vectors, the best first. It scans for
 // more windows until that many videos are among them or no window is left.
-func (s *Searcher) recall(ctx context.Context, query align.Encoded, limit int) ([]index.Scored, error) {
-	vector := s.Model.RecallTexts(query).Row(0)
+func recall(ctx context.Context, windows index.Searcher, vector []float32, limit int) ([]index.Scored, error) {
 	for k := 4 * limit; ; k *= 4 {
-		found, err := s.Index.Search(ctx, vector, k, index.Filter{})
+		found, err := windows.Search(ctx, vector, k, index.Filter{})
 		if err != nil {
 			return nil, err
 		}

@@ -116,7 +116,7 @@ func StoredMoments(ctx context.Context, c *corpus.Corpus, setting Setting, rate 
 				Try: "give every sentence its start and end in seconds (docs/formats.md)"}
 		}
 	}
-	words, err := setting.Encoders.words()
+	words, err := setting.Encoders.Words()
 	if err != nil {
 		return Timed{}, err
 	}
@@ -140,8 +140,8 @@ func StoredMoments(ctx context.Context, c *corpus.Corpus, setting Setting, rate 
 	return data, nil
 }
 
-// words returns the encoder of words, which is that of sentences where it can do both.
-func (e Encoders) words() (encoder.WordEncoder, error) {
+// Words returns the encoder of words, which is that of sentences where it can do both.
+func (e Encoders) Words() (encoder.WordEncoder, error) {
 	words, ok := e.Texts.(encoder.WordEncoder)
 	if !ok {
 		return nil, &sightline.Error{Kind: sightline.Usage, What: "encode words",

@@ -158,7 +158,7 @@ func newTaco(config Config, setting Setting, data Pairs) (*taco.Model, error) {
 
 // TacoPairs returns a split as TACo sees it: features of the frames that a plan takes, vectors of sentences and of words.
 func TacoPairs(ctx context.Context, c *corpus.Corpus, setting Setting, plan corpus.Plan) (Pairs, error) {
-	words, err := setting.Encoders.words()
+	words, err := setting.Encoders.Words()
 	if err != nil {
 		return Pairs{}, err
 	}

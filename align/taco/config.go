@@ -122,6 +122,9 @@ func (c Config) comparesSentences() bool { return c.L1 > 0 }
 func (c Config) comparesTokens() bool    { return c.L2 > 0 && c.Tokens != tagger.NoTokens }
 func (c Config) fuses() bool             { return c.L3 > 0 }
 
+// Recalls tells whether S1 was learned, so that an index of Recall vectors finds candidates.
+func (c Config) Recalls() bool { return c.comparesSentences() }
+
 // TwoStage tells whether cheap scores find the candidates of a fusion.
 func (c Config) TwoStage() bool { return c.fuses() && (c.comparesSentences() || c.comparesTokens()) }
 

@@ -89,6 +89,20 @@ func Lost(exact sightline.Matrix, found [][]Found) float64 {
 	return float64(lost) / float64(max(1, len(found)))
 }
 
+// Recall returns the vector of a video [D] whose dot product with a text's is S1: the mean of its rows.
+func (v Video) Recall() []float32 {
+	mean := make([]float32, v.Rows.Cols)
+	for q := range v.Rows.Rows {
+		for d, x := range v.Rows.Row(q) {
+			mean[d] += x / float32(v.Rows.Rows)
+		}
+	}
+	return mean
+}
+
+// Recall returns the vector of a text [D] whose dot product with a video's is S1.
+func (t Text) Recall() []float32 { return t.Rows.Row(0) }
+
 // Alignment says which word of a text met which second of a video.
 type Alignment struct {
 	Words    []string         // [n], tokens as they were read
@@ -96,6 +110,39 @@ type Alignment struct {
 	Spans    []sightline.Span // [m]; nil where the video had none
 	Products sightline.Matrix // y_p · x_q [n, m]; the highest of a row of interest is its part of S2
 	Best     []int            // [n], the frame of the highest
+}
+
+// Fits says how well each row of the video answers the text [m]: its dot product with the sentence, and with the words of
+// interest in the mean.
+func Fits(text Text, video Video) ([]float32, error) {
+	a, err := Explain(text, video)
+	if err != nil {
+		return nil, err
+	}
+	fits := make([]float32, video.Rows.Rows)
+	interest := 0
+	for _, weight := range a.Weights {
+		if weight > 0 {
+			interest++
+		}
+	}
+	for q := range fits {
+		fits[q] = dot(text.Recall(), video.Rows.Row(q))
+		for p, weight := range a.Weights {
+			if weight > 0 {
+				fits[q] += a.Products.At(p, q) / float32(interest)
+			}
+		}
+	}
+	return fits, nil
+}
+
+func dot(a, b []float32) float32 {
+	var sum float64
+	for d, v := range a {
+		sum += float64(v) * float64(b[d])
+	}
+	return float32(sum)
 }
 
 // Explain returns the dot products behind S2, without the sentence's own row.
@@ -108,11 +155,7 @@ func Explain(text Text, video Video) (Alignment, error) {
 	for p := range n {
 		row := a.Products.Row(p)
 		for q := range row {
-			var sum float64
-			for d, y := range text.Rows.Row(1 + p) {
-				sum += float64(y) * float64(video.Rows.Row(q)[d])
-			}
-			if row[q] = float32(sum); row[q] > row[a.Best[p]] {
+			if row[q] = dot(text.Rows.Row(1+p), video.Rows.Row(q)); row[q] > row[a.Best[p]] {
 				a.Best[p] = q
 			}
 		}

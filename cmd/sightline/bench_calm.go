@@ -51,7 +51,7 @@ func (b *explaining) open(cmd *cobra.Command) (subject benchmark.Explained, m mo
 	if err != nil {
 		return
 	}
-	if m, err = o.model(b.name); err != nil {
+	if m, err = o.headed(b.name); err != nil {
 		return
 	}
 	explainer, err := calm.NewExplainer(m.align)

@@ -17,6 +17,7 @@ import (
 	"sightline/internal/atomicfile"
 	"sightline/internal/terminal"
 	"sightline/metric"
+	"sightline/search"
 	"sightline/train"
 )
 
@@ -58,7 +59,7 @@ func (a *app) evalCommand() *cobra.Command {
 	var bank string
 	var models []string
 	var data, encoder, features, saveSims string
-	var frames, blocks int
+	var frames, blocks, fused int
 	cmd := &cobra.Command{
 		Use:   "eval --model MODEL --data DATA",
 		Short: "Measure models on a split",
@@ -69,6 +70,8 @@ matcher reaches. The scorer never learns which sentence belongs to which video.
 MODEL is a training run's folder, a bundle, a name of the archive's models, or "untrained": the
 encoder as it is. Give --model again to set models side by side, with a paired test against the
 first. NAME=MODEL,MODEL,… is one method trained from several seeds: mean and interval over them.
+
+A model with task: taco is measured as it searches, in two stages of --candidates; 0 compares exactly.
 
 --joint-blocks N adds rows of models with EMCL's decomposition as its authors evaluate it: blocks of
 N sentences and N videos of the split are decomposed together. Such rows are transductive.`,
@@ -86,6 +89,9 @@ N sentences and N videos of the split are decomposed together. Such rows are tra
 			}
 			if err := post.check(bank); err != nil {
 				return err
+			}
+			if fused < 0 {
+				return usage("--candidates", "--candidates 50, or 0 for all", "%d candidates are none", fused)
 			}
 			if cmd.Flags().Changed("joint-blocks") && blocks < 1 {
 				return usage("--joint-blocks", "--joint-blocks 32, as EMCL-Net's evaluator", "a block holds at least one sentence and one video")
@@ -115,28 +121,27 @@ N sentences and N videos of the split are decomposed together. Such rows are tra
 			if frames == 0 {
 				frames = contenders[0].models[0].frames()
 			}
-			judge := evaluation{app: a, opener: o, split: split, frames: frames}
+			if fused != 0 && (saveSims != "" || len(post.names) > 0) && slices.ContainsFunc(contenders, contender.fuses) {
+				return usage("--candidates", "--candidates 0", "a search in two stages has no one matrix to save or to post-process")
+			}
+			judge := evaluation{app: a, opener: o, split: split, frames: frames, candidates: fused}
 			for i := range contenders {
 				for j, m := range contenders[i].models {
 					name := contenders[i].names[j]
-					sims, err := judge.score(cmd.Context(), m)
+					sims, ranking, err := judge.rank(cmd.Context(), m)
 					if err != nil {
-						return err
+						return fmt.Errorf("evaluate %s on %s: %w", name, data, err)
 					}
 					if saveSims != "" {
 						if err := writeSims(saveSims, sims); err != nil {
 							return err
 						}
 					}
-					ranking, err := metric.Rank(sims, split.Set.Owner())
-					if err != nil {
-						return fmt.Errorf("evaluate %s on %s: %w", name, data, err)
-					}
 					contenders[i].rankings = append(contenders[i].rankings, ranking)
 					if len(contenders[i].models) > 1 {
 						continue // over seeds, post-processing would need rows of rows
 					}
-					if blocks > 0 && m.align.NeedsFit() {
+					if blocks > 0 && m.align != nil && m.align.NeedsFit() {
 						done, err := judge.jointly(cmd.Context(), m, blocks)
 						if err != nil {
 							return fmt.Errorf("evaluate %s on %s: %w", name, data, err)
@@ -178,6 +183,7 @@ N sentences and N videos of the split are decomposed together. Such rows are tra
 	flags.StringVar(&features, "features", "", "folder of stored features (default below the XDG cache home)")
 	flags.StringVar(&saveSims, "save-sims", "", "write the similarities [texts, videos] to an .npy file")
 	flags.StringVar(&bank, "bank", "", "for qbnorm: a split whose sentences are the bank of queries, of training data")
+	flags.IntVar(&fused, "candidates", search.DefaultCandidates, "of TACo: pairs that are fused for each sentence and each video; 0 for all")
 	flags.IntVar(&blocks, "joint-blocks", 0, "rows of their own for EMCL as officially evaluated, in blocks of so many sentences and videos")
 	how.flags(cmd)
 	post.flags(cmd)
@@ -245,17 +251,45 @@ type evaluation struct {
 	split  *corpus.Corpus
 	frames int
 
+	candidates int // of TACo's search in two stages; 0 for all
+
 	encoded sightline.ModelID // whose features pairs holds
 	pairs   train.Pairs
 }
 
-// score returns the similarities that a model gives to the split.
-func (v *evaluation) score(ctx context.Context, m model) (sightline.Matrix, error) {
+// rank ranks the split by a model, and returns the similarities that it gives. Those of a search in two stages are zero.
+func (v *evaluation) rank(ctx context.Context, m model) (sims sightline.Matrix, ranking metric.Ranking, err error) {
 	pairs, err := v.pairsOf(ctx, m)
+	if err != nil {
+		return sims, ranking, err
+	}
+	if m.taco != nil && v.candidates > 0 {
+		ranking, err = train.RankTaco(ctx, m.taco, pairs, v.candidates)
+		return sims, ranking, err
+	}
+	if sims, err = m.score(ctx, pairs); err != nil {
+		return sims, ranking, err
+	}
+	ranking, err = metric.Rank(sims, v.split.Set.Owner())
+	return sims, ranking, err
+}
+
+// score returns the similarities [captions, videos] that a model gives.
+func (m model) score(ctx context.Context, pairs train.Pairs) (sightline.Matrix, error) {
+	if m.taco == nil {
+		return train.Score(ctx, m.align, pairs)
+	}
+	videos, texts, err := train.EncodeTaco(ctx, m.taco, pairs)
 	if err != nil {
 		return sightline.Matrix{}, err
 	}
-	return train.Score(ctx, m.align, pairs)
+	scores, err := m.taco.ScoreBlock(ctx, texts, videos)
+	return scores.Sum(), err
+}
+
+// fuses tells whether a contender is searched in two stages.
+func (c contender) fuses() bool {
+	return slices.ContainsFunc(c.models, func(m model) bool { return m.taco != nil })
 }
 
 // pairsOf returns the split as a model's encoders have it.
@@ -271,7 +305,14 @@ func (v *evaluation) pairsOf(ctx context.Context, m model) (train.Pairs, error) 
 		}
 		v.encoded, v.pairs = id, pairs
 	}
-	return v.pairs, nil
+	if m.taco == nil || len(v.pairs.Texts) == 0 || v.pairs.Texts[0].Tokens.Rows > 0 {
+		return v.pairs, nil
+	}
+	words, err := m.encoders.Words()
+	if err != nil {
+		return train.Pairs{}, err
+	}
+	return v.pairs, align.ReadWords(ctx, words, v.pairs.Texts)
 }
 
 // record says what the models are tested on.
@@ -317,7 +358,16 @@ func (v *evaluation) bank(ctx context.Context, m model, name string) (sightline.
 	for i, text := range other.Set.Texts() {
 		queries.Texts = append(queries.Texts, align.Sentence{Text: text, Vector: vectors.Row(i)})
 	}
-	return train.Score(ctx, m.align, queries)
+	if m.taco != nil {
+		words, err := m.encoders.Words()
+		if err != nil {
+			return sightline.Matrix{}, err
+		}
+		if err := align.ReadWords(ctx, words, queries.Texts); err != nil {
+			return sightline.Matrix{}, err
+		}
+	}
+	return m.score(ctx, queries)
 }
 
 // tabulate returns the table of every direction: the models, then what bounds them from above and below.

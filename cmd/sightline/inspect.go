@@ -130,7 +130,7 @@ func (a *app) recallVectors(cmd *cobra.Command, name, data, encoder string) (vid
 	if err != nil {
 		return fail(err)
 	}
-	m, err := o.model(name)
+	m, err := o.headed(name)
 	if err != nil {
 		return fail(err)
 	}

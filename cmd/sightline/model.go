@@ -13,6 +13,7 @@ import (
 	"sightline"
 	"sightline/align"
 	"sightline/align/locate"
+	"sightline/align/taco"
 	"sightline/encoder/hub"
 	"sightline/encoder/tiny"
 	"sightline/engine"
@@ -33,7 +34,7 @@ func (a *app) modelCommand() *cobra.Command {
 // modelJSON is a line of model list --json.
 type modelJSON struct {
 	Name    string           `json:"name"`
-	Kind    string           `json:"kind"` // "encoder", "bundle" or "moments"
+	Kind    string           `json:"kind"` // "encoder", "bundle", "taco" or "moments"
 	Serving bool             `json:"serving"`
 	Moments bool             `json:"moments"` // finds the archive's moments
 	Dir     string           `json:"dir,omitempty"`
@@ -111,6 +112,12 @@ func listModels(ctx context.Context, s settings) ([]modelJSON, error) {
 			}
 			continue
 		}
+		if err == nil && kind == taco.Kind {
+			if bundle, err := taco.ReadBundle(dir); err == nil {
+				models = append(models, modelJSON{Name: entry.Name(), Kind: kind, Dir: dir, Space: &bundle.Space, About: aboutTaco(bundle)})
+			}
+			continue
+		}
 		bundle, err := align.ReadBundle(dir)
 		if err != nil {
 			continue // not a model, or one whose copy was interrupted
@@ -182,6 +189,8 @@ func (a *app) modelShowCommand() *cobra.Command {
 				return noBundle(args[0])
 			case kind == locate.Kind:
 				show = showMoments
+			case kind == taco.Kind:
+				show = showTaco
 			case kind != "":
 				return wrongKind(args[0], kind)
 			}
@@ -233,6 +242,24 @@ func showMoments(e *engine.Engine, dir string) (shownJSON, error) {
 		lines = append(lines, [2]string{"moments", fmt.Sprintf("of up to %g s", b.Config.Longest)})
 	}
 	return shownJSON{Parameters: m.Weights.Count(), Bundle: b, name: b.Name, lines: lines}, nil
+}
+
+// showTaco opens a TACo model. One whose tags are those of a file is shown without them.
+func showTaco(_ *engine.Engine, dir string) (shownJSON, error) {
+	weights, b, err := taco.Start(dir)
+	if err != nil {
+		return shownJSON{}, err
+	}
+	lines := append([][2]string{{"method", aboutTaco(b)}}, spaceLines(b.Space)...)
+	if b.Tagger != "" {
+		lines = append(lines, [2]string{"tagger", b.Tagger})
+	}
+	return shownJSON{Parameters: weights.Count(), Bundle: b, name: b.Name, lines: lines}, nil
+}
+
+// aboutTaco describes a TACo model on one line.
+func aboutTaco(b taco.Bundle) string {
+	return fmt.Sprintf("taco on %v, tokens %s", b.Space.Video, b.Config.Tokens)
 }
 
 // spaceLines says what a model's vectors mean.
@@ -310,6 +337,9 @@ search: sightline moments uses it, and its clips are encoded from the stored fra
 				return err
 			}
 			defer archive.Close()
+			if m.taco != nil && !m.taco.Config.Recalls() {
+				return usage("serve with the model "+m.name, "train one with l1 above 0, as it is where the run file does not say", "it did not learn l1, by which an index finds candidates")
+			}
 			if m.dir != "" {
 				if m.name, err = bringModel(archive.ModelsDir(), m.dir, m.name, m.bundle.Space, name); err != nil {
 					return err
@@ -369,6 +399,9 @@ func bringModel(models, dir, own string, space sightline.Space, name string) (st
 func spaceOf(dir string) (sightline.Space, error) {
 	if moments, err := locate.ReadBundle(dir); err == nil {
 		return moments.Space, nil
+	}
+	if bundle, err := taco.ReadBundle(dir); err == nil {
+		return bundle.Space, nil
 	}
 	bundle, err := align.ReadBundle(dir)
 	return bundle.Space, err

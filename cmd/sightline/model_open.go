@@ -11,6 +11,7 @@ import (
 	"sightline/align"
 	_ "sightline/align/heads"
 	"sightline/align/meanpool"
+	"sightline/align/taco"
 	"sightline/encoder/clip"
 	"sightline/encoder/hub"
 	"sightline/encoder/tiny"
@@ -26,9 +27,10 @@ const untrained = "untrained"
 // model is an aligned model together with the encoders that feed it.
 type model struct {
 	name     string
-	align    *align.Model
+	align    *align.Model // nil where it is TACo
+	taco     *taco.Model
 	encoders train.Encoders
-	bundle   align.Bundle // zero for an encoder used as it is
+	bundle   align.Bundle // zero for an encoder used as it is; of TACo, name and space alone
 	dir      string       // of the bundle
 }
 
@@ -39,10 +41,13 @@ func (m model) onWorldOnly() bool {
 
 // library returns the model as an archive needs it.
 func (m model) library() library.Model {
-	return library.Model{
-		Name: m.name, Encoder: m.encoders.Frames, Text: m.encoders.Texts.ID(), Head: m.bundle.Space.Head,
-		Recall: search.Recall(m.align),
+	served := library.Model{Name: m.name, Encoder: m.encoders.Frames, Text: m.encoders.Texts.ID(), Head: m.bundle.Space.Head}
+	if m.taco != nil {
+		served.Recall = search.RecallTokens(m.taco)
+	} else {
+		served.Recall = search.Recall(m.align)
 	}
+	return served
 }
 
 // opener opens encoders and models on one engine, with the settings in force. Encoders stay open, so that several models
@@ -156,25 +161,40 @@ func (o *opener) bundle(dir string) (model, error) {
 		return model{}, err
 	}
 	opened := model{name: bundle.Name, align: m, bundle: bundle, dir: dir}
+	return opened, o.feed(&opened, bundle.Accepts)
+}
+
+// taco opens a TACo model at rest on the encoder it was trained with, which a person may have to name.
+func (o *opener) taco(dir string) (model, error) {
+	m, bundle, err := taco.Open(o.engine, dir, nil)
+	if err != nil {
+		return model{}, err
+	}
+	opened := model{name: bundle.Name, taco: m, bundle: align.Bundle{Name: bundle.Name, Space: bundle.Space}, dir: dir}
+	return opened, o.feed(&opened, bundle.Accepts)
+}
+
+// feed gives a model at rest the encoder it was trained with, or the one that a person named, if that is accepted.
+func (o *opener) feed(m *model, accepts func(video, text sightline.ModelID, preprocess string) error) (err error) {
 	switch {
-	case bundle.OwnEncoder:
-		opened.encoders, err = tinyEncoders(tiny.Open(o.engine, align.EncoderDir(dir)))
+	case m.bundle.OwnEncoder:
+		m.encoders, err = tinyEncoders(tiny.Open(o.engine, align.EncoderDir(m.dir)))
 	case o.Encoder.From == "flag":
-		opened.encoders, err = o.encoders(o.Encoder.Value)
+		m.encoders, err = o.encoders(o.Encoder.Value)
 	default:
-		opened.encoders, err = o.encodersOf(bundle.Space.Video)
+		m.encoders, err = o.encodersOf(m.bundle.Space.Video)
 	}
 	if err != nil {
-		return model{}, fmt.Errorf("open model %s: %w", bundle.Name, err)
+		return fmt.Errorf("open model %s: %w", m.name, err)
 	}
-	frames := opened.encoders.Frames
-	if err := bundle.Accepts(frames.ID(), opened.encoders.Texts.ID(), frames.Preprocess()); err != nil {
-		return model{}, &sightline.Error{
-			Kind: sightline.Usage, What: "open model " + dir, Err: err,
+	frames := m.encoders.Frames
+	if err := accepts(frames.ID(), m.encoders.Texts.ID(), frames.Preprocess()); err != nil {
+		return &sightline.Error{
+			Kind: sightline.Usage, What: "open model " + m.dir, Err: err,
 			Try: "leave --encoder out, or name the encoder that the model was trained on",
 		}
 	}
-	return opened, nil
+	return nil
 }
 
 // findBundle returns the folder of the bundle called name, and the kind of its model: a folder, the folder of a training run,
@@ -204,6 +224,8 @@ func (o *opener) model(name string) (model, error) {
 	switch dir, kind, ok := o.findBundle(name); {
 	case ok && kind == "":
 		return o.bundle(dir)
+	case ok && kind == taco.Kind:
+		return o.taco(dir)
 	case ok:
 		return model{}, wrongKind(name, kind)
 	}
@@ -213,6 +235,15 @@ func (o *opener) model(name string) (model, error) {
 			Kind: sightline.Usage, What: fmt.Sprintf("find model %q", name), Err: err,
 			Try: "sightline model list shows what there is; the folder of a finished training run is a model too",
 		}
+	}
+	return m, err
+}
+
+// headed opens the model called name where it is a tower with a head.
+func (o *opener) headed(name string) (model, error) {
+	m, err := o.model(name)
+	if err == nil && m.taco != nil {
+		err = wrongKind(name, taco.Kind)
 	}
 	return m, err
 }

@@ -147,6 +147,10 @@ func (a *app) finder(ctx context.Context, archive *library.Archive, o *opener, n
 	if name != "" && name != ofSearch {
 		return a.trainedFinder(ctx, archive, o, serving, name)
 	}
+	if serving.taco != nil {
+		return finder{}, usage("find moments with the model "+serving.name, "train a model with task: moments and name it: --model runs/moments; sightline search finds one moment a video",
+			"TACo compares whole windows and finds no moments by itself")
+	}
 	reader, space, err := archive.OpenIndex(ctx)
 	if err != nil {
 		return finder{}, err

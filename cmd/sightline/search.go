@@ -14,6 +14,7 @@ import (
 
 	"sightline"
 	"sightline/feature"
+	"sightline/index"
 	"sightline/internal/terminal"
 	"sightline/library"
 	"sightline/search"
@@ -33,7 +34,8 @@ type hitJSON struct {
 	Rank int `json:"rank"` // from 1
 	sightline.Hit
 	Link        string           `json:"link"`                  // file URL that ends in #t=start,end; "" for a video without a file
-	Explanation *explanationJSON `json:"explanation,omitempty"` // with --explain
+	Explanation *explanationJSON `json:"explanation,omitempty"` // with --explain, of a model with class anchors
+	Alignment   *alignmentJSON   `json:"alignment,omitempty"`   // with --explain, of TACo
 }
 
 func (a *app) searchCommand() *cobra.Command {
@@ -46,9 +48,9 @@ func (a *app) searchCommand() *cobra.Command {
 		Long: `Search encodes the sentence with the archive's model and prints the best moment of each of the
 best videos, the best first. Scores are similarities: they rank, and compare within one model only.
 
-A model that was trained with class anchors (kind: calm among the parts of its run file) can say
-why: --explain prints the concepts that sentence and moment share, how likely the one is to follow
-from the other, and what is seen when.`,
+--explain says why. A model that was trained with class anchors (kind: calm among the parts of its run
+file) prints the concepts that sentence and moment share, how likely the one is to follow from the
+other, and what is seen when; one that was trained with task: taco draws for each word when it was met.`,
 		Example: `  sightline search "a dog catches a frisbee"
   sightline search a dog catches a frisbee --limit 3
   sightline search "red car at night" --json | jq -r '.hits[0].link'
@@ -86,18 +88,14 @@ from the other, and what is seen when.`,
 			}
 			defer reader.Close()
 			rows := shelf{archive, m}
-			searcher := search.Searcher{Model: m.align, Texts: m.encoders.Texts, Index: reader, Archive: rows}
 			started := time.Now()
 			query := sightline.Query{Text: strings.Join(args, " "), Limit: limit}
-			hits, err := searcher.Search(ctx, query)
+			hits, err := m.search(ctx, reader, rows, query, why)
 			if err != nil {
 				return err
 			}
-			result := searchJSON{Query: query.Text, Model: m.name, Space: space, Hits: []hitJSON{}, Seconds: time.Since(started).Seconds()}
-			for i, hit := range hits {
-				result.Hits = append(result.Hits, hitJSON{Rank: i + 1, Hit: hit, Link: link(hit)})
-			}
-			if why {
+			result := searchJSON{Query: query.Text, Model: m.name, Space: space, Hits: hits, Seconds: time.Since(started).Seconds()}
+			if why && m.taco == nil {
 				if err := explain(ctx, m, rows, query.Text, result.Hits); err != nil {
 					return err
 				}
@@ -114,9 +112,39 @@ from the other, and what is seen when.`,
 	flags := cmd.Flags()
 	a.encoderFlag(cmd, &encoder)
 	flags.IntVarP(&limit, "limit", "n", search.DefaultLimit, "videos to print at most")
-	flags.BoolVar(&why, "explain", false, "say why, by the model's class anchors")
+	flags.BoolVar(&why, "explain", false, "say why, by the model's class anchors or word by word")
 	flags.BoolVar(&failEmpty, "fail-empty", false, "exit with 4 when nothing is found")
 	return cmd
+}
+
+// search answers a query with the model over an archive and its index. TACo says why at once, as a by-product.
+func (m model) search(ctx context.Context, windows index.Searcher, rows shelf, query sightline.Query, why bool) ([]hitJSON, error) {
+	hits := []hitJSON{}
+	add := func(hit sightline.Hit, alignment *alignmentJSON) {
+		hits = append(hits, hitJSON{Rank: len(hits) + 1, Hit: hit, Link: link(hit), Alignment: alignment})
+	}
+	if m.taco == nil {
+		searcher := search.Searcher{Model: m.align, Texts: m.encoders.Texts, Index: windows, Archive: rows}
+		found, err := searcher.Search(ctx, query)
+		for _, hit := range found {
+			add(hit, nil)
+		}
+		return hits, err
+	}
+	words, err := m.encoders.Words()
+	if err != nil {
+		return nil, err
+	}
+	searcher := search.TokenSearcher{Model: m.taco, Texts: m.encoders.Texts, Words: words, Index: windows, Archive: rows}
+	found, err := searcher.Search(ctx, query)
+	for _, hit := range found {
+		var alignment *alignmentJSON
+		if why {
+			alignment = newAlignment(hit.Alignment)
+		}
+		add(hit.Hit, alignment)
+	}
+	return hits, err
 }
 
 // shelf is an archive as search wants to see it: with the features of one model's encoder.
@@ -176,8 +204,11 @@ func (a *app) printHits(result searchJSON) error {
 		}
 	}
 	table.Write(a.out)
-	if result.Hits[0].Explanation != nil {
+	switch first := result.Hits[0]; {
+	case first.Explanation != nil:
 		a.printExplanations(result.Hits)
+	case first.Alignment != nil:
+		a.printAlignments(result.Hits)
 	}
 	return nil
 }
