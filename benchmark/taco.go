@@ -148,7 +148,7 @@ func (b *tacoBench) model(ctx context.Context, row TacoRow, seed uint64) (*taco.
 			return nil, "", err
 		}
 	}
-	model, _, err := taco.Open(b.engine, bundle, nil)
+	model, _, err := taco.Open(b.engine, bundle)
 	return model, dir, err
 }
 

@@ -41,7 +41,7 @@ func TestTokenSearch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	model, err := taco.New(enginetest.Open(t), c, tagger.List{}, idf, 1)
+	model, err := taco.New(enginetest.Open(t), c, taco.Lexicon{Tagger: tagger.List{}, IDF: idf}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"sightline/align/taco"
 	"sightline/align/taco/tagger"
 	"sightline/corpus"
+	"sightline/encoder/wordpiece"
 	"sightline/metric"
 )
 
@@ -23,6 +24,10 @@ type TacoConfig struct {
 	// Tagger says which words are nouns and verbs: "prose", "list", or a file of tags, JSON line by line, with prose for
 	// texts that it lacks.
 	Tagger string `yaml:"tagger" json:"tagger"`
+
+	// Scratch reads texts from a table of embeddings that is learned here, of the words of the training captions or of the
+	// model that the run starts from, in place of the encoder's frozen vectors.
+	Scratch bool `yaml:"scratch,omitempty" json:"scratch,omitempty"`
 
 	// Candidates are fused for each text and for each video when the model is judged.
 	Candidates int `yaml:"candidates" json:"candidates"`
@@ -100,7 +105,11 @@ func PrepareTaco(ctx context.Context, config Config, setting Setting) (Job, *tac
 		}
 		plan := corpus.Uniform(config.Data.Frames)
 		records = append(records, describe(ctx, split.role, c, plan))
-		if data[i], err = TacoPairs(ctx, c, setting, plan); err != nil {
+		open := TacoPairs
+		if config.Taco.Scratch {
+			open = StoredPairs
+		}
+		if data[i], err = open(ctx, c, setting, plan); err != nil {
 			return fail(err)
 		}
 		data[i].Seed = config.Seed
@@ -121,6 +130,9 @@ func PrepareTaco(ctx context.Context, config Config, setting Setting) (Job, *tac
 	return job, model, records, nil
 }
 
+// knownFrom is how often a word occurs in the training captions that a vocabulary learns.
+const knownFrom = 2
+
 // newTaco returns a run's model before its first step.
 func newTaco(config Config, setting Setting, data Pairs) (*taco.Model, error) {
 	sizes := config.Taco.Config
@@ -132,20 +144,30 @@ func newTaco(config Config, setting Setting, data Pairs) (*taco.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	idf, err := tagger.Count(tags, data.Set.Texts())
-	if err != nil {
+	words := taco.Lexicon{Tagger: tags}
+	if words.IDF, err = tagger.Count(tags, data.Set.Texts()); err != nil {
 		return nil, err
 	}
 	if config.Init == "" {
-		return taco.New(setting.Engine, sizes, tags, idf, config.Seed)
+		if config.Taco.Scratch {
+			words.Vocabulary = wordpiece.Learn(data.Set.Texts(), knownFrom)
+			sizes.Pieces, sizes.Sentence, sizes.Text = words.Vocabulary.Len(), 0, 0
+		}
+		return taco.New(setting.Engine, sizes, words, config.Seed)
 	}
 	fail := func(err error) (*taco.Model, error) {
 		return nil, &sightline.Error{Kind: sightline.Usage, What: "start from " + config.Init, Err: err,
 			Try: "init: the model folder of a run with task: taco, of the same sizes and the same encoder"}
 	}
-	start, bundle, err := taco.Start(config.Init)
+	start, bundle, known, err := taco.Read(config.Init)
 	if err != nil {
 		return fail(err)
+	}
+	if config.Taco.Scratch != (known.Vocabulary != nil) {
+		return fail(fmt.Errorf("scratch is %v, but its text tower is the other kind", config.Taco.Scratch))
+	}
+	if words.Vocabulary = known.Vocabulary; words.Vocabulary != nil {
+		sizes.Pieces, sizes.Sentence, sizes.Text = words.Vocabulary.Len(), 0, 0
 	}
 	if err := bundle.Accepts(setting.Encoders.Frames.ID(), setting.Encoders.Texts.ID(), setting.Encoders.Frames.Preprocess()); err != nil {
 		return fail(err)
@@ -153,7 +175,7 @@ func newTaco(config Config, setting Setting, data Pairs) (*taco.Model, error) {
 	if differs := bundle.Config.Differs(sizes); differs != nil {
 		return fail(fmt.Errorf("its sizes are others: %v", differs))
 	}
-	return taco.With(setting.Engine, sizes, tags, idf, start)
+	return taco.With(setting.Engine, sizes, words, start)
 }
 
 // TacoPairs returns a split as TACo sees it: features of the frames that a plan takes, vectors of sentences and of words.

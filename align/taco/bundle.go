@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"sightline"
 	"sightline/align"
 	"sightline/align/taco/tagger"
+	"sightline/encoder/wordpiece"
 	"sightline/engine"
 	"sightline/internal/atomicfile"
 )
@@ -19,10 +21,15 @@ const Kind = "taco"
 
 // BundleVersion is the version of the bundle format that Save writes.
 //
-//	1  config.json, model.safetensors; words.json where tokens are compared: in how many training captions each word is
+//	1  config.json, model.safetensors; words.json where tokens are compared: in how many training captions each word is; tags.jsonl
+//	   where they were tagged by a file, which is that; vocab.txt where the model reads pieces of words
 const BundleVersion = 1
 
-const wordsFile = "words.json"
+const (
+	wordsFile      = "words.json"
+	tagsFile       = "tags.jsonl"
+	vocabularyFile = "vocab.txt"
+)
 
 // Bundle describes a model at rest: a folder with config.json, model.safetensors and words.json.
 type Bundle struct {
@@ -34,13 +41,19 @@ type Bundle struct {
 	Tagger string `json:"tagger,omitempty"` // its ID; "" where no tokens are compared
 	Words  string `json:"words,omitempty"`  // hash of words.json
 
+	Vocabulary string `json:"vocabulary,omitempty"` // hash of vocab.txt; "" where the model reads an encoder's vectors
+
 	// Space is what the model's rows mean: which encoders' features it takes, and the hash of its own weights.
 	Space sightline.Space `json:"space"`
 }
 
-// Accepts returns nil when the model was trained on features of these encoders, and else an error that names both.
+// Accepts returns nil when the model was trained on features of these encoders, and else an error that names both. The encoder
+// of text counts where the model has no vocabulary of its own.
 func (b Bundle) Accepts(video, text sightline.ModelID, preprocess string) error {
 	offered := b.Space
+	if b.Vocabulary != "" {
+		text = b.Space.Text
+	}
 	offered.Video, offered.Text, offered.Preprocess = video, text, preprocess
 	return b.Space.Check(offered)
 }
@@ -54,13 +67,27 @@ func Save(dir, name string, m *Model, space sightline.Space) (Bundle, error) {
 	}
 	space.Head = sightline.ModelID{Name: Kind, Hash: m.Weights.Hash()}
 	b := Bundle{Version: BundleVersion, Kind: Kind, Name: name, Config: m.Config, Space: space}
+	keep := func(name string, content []byte) (string, error) {
+		return digest(content), atomicfile.Write(filepath.Join(dir, name), content)
+	}
 	if m.Tagger != nil {
 		words, err := m.IDF.Marshal()
 		if err != nil {
 			return fail(err)
 		}
-		b.Tagger, b.Words = m.Tagger.ID(), digest(words)
-		if err := atomicfile.Write(filepath.Join(dir, wordsFile), words); err != nil {
+		b.Tagger = m.Tagger.ID()
+		if b.Words, err = keep(wordsFile, words); err != nil {
+			return fail(err)
+		}
+		if file, ok := m.Tagger.(*tagger.File); ok {
+			if _, err := keep(tagsFile, file.Content()); err != nil {
+				return fail(err)
+			}
+		}
+	}
+	if m.Vocabulary != nil {
+		var err error
+		if b.Vocabulary, err = keep(vocabularyFile, []byte(m.Vocabulary.String())); err != nil {
 			return fail(err)
 		}
 	}
@@ -75,59 +102,88 @@ func digest(content []byte) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// Open reads a bundle. Its tagger is the one of its ID where this program has it, and t may be nil; tags from a file must be
-// given again, and be the same.
-func Open(e *engine.Engine, dir string, t tagger.Tagger) (*Model, Bundle, error) {
-	fail := func(try string, err error) (*Model, Bundle, error) {
-		return nil, Bundle{}, &sightline.Error{Kind: sightline.Failed, What: "open TACo model " + dir, Err: err, Try: try}
+// Open reads a bundle.
+func Open(e *engine.Engine, dir string) (*Model, Bundle, error) {
+	weights, b, words, err := Read(dir)
+	var m *Model
+	if err == nil {
+		m, err = With(e, b.Config, words, weights)
 	}
-	const elsewhere = "name a folder that a TACo model was saved in"
-	b, err := ReadBundle(dir)
 	if err != nil {
-		return fail(elsewhere, err)
-	}
-	var idf tagger.IDF
-	if b.Tagger != "" {
-		if t == nil {
-			t = tagger.Known(b.Tagger)
-		}
-		if t == nil || t.ID() != b.Tagger {
-			given := "none"
-			if t != nil {
-				given = t.ID()
-			}
-			return fail("give the tags that it was trained with", fmt.Errorf("its words were tagged by %s; given is %s", b.Tagger, given))
-		}
-		text, err := os.ReadFile(filepath.Join(dir, wordsFile))
-		if err != nil {
-			return fail(elsewhere, err)
-		}
-		if own := digest(text); own != b.Words {
-			return fail(elsewhere, fmt.Errorf("%s has hash %s, config.json says %s", wordsFile, own, b.Words))
-		}
-		if idf, err = tagger.ReadIDF(text); err != nil {
-			return fail(elsewhere, fmt.Errorf("%s: %w", wordsFile, err))
-		}
-	}
-	weights, err := align.StoredWeights(dir, b.Space.Head.Hash)
-	if err != nil {
-		return fail(elsewhere, err)
-	}
-	m, err := With(e, b.Config, t, idf, weights)
-	if err != nil {
-		return fail(elsewhere, err)
+		return nil, Bundle{}, &sightline.Error{Kind: sightline.Failed, What: "open TACo model " + dir, Err: err, Try: "name a folder that a TACo model was saved in"}
 	}
 	return m, b, nil
 }
 
-// Start returns the weights of a bundle, for a training that begins where another ended, and what the bundle says of itself.
-func Start(dir string) (*engine.Weights, Bundle, error) {
+// Read returns what a bundle holds, for a training that begins where another ended.
+func Read(dir string) (*engine.Weights, Bundle, Lexicon, error) {
+	fail := func(err error) (*engine.Weights, Bundle, Lexicon, error) { return nil, Bundle{}, Lexicon{}, err }
 	b, err := ReadBundle(dir)
 	if err != nil {
-		return nil, Bundle{}, err
+		return fail(err)
+	}
+	var words Lexicon
+	if b.Tagger != "" {
+		if words.Tagger, err = readTagger(dir, b.Tagger); err != nil {
+			return fail(err)
+		}
+		text, err := readWhole(dir, wordsFile, b.Words)
+		if err != nil {
+			return fail(err)
+		}
+		if words.IDF, err = tagger.ReadIDF(text); err != nil {
+			return fail(fmt.Errorf("%s: %w", wordsFile, err))
+		}
+	}
+	if b.Vocabulary != "" {
+		text, err := readWhole(dir, vocabularyFile, b.Vocabulary)
+		if err != nil {
+			return fail(err)
+		}
+		if words.Vocabulary, err = wordpiece.Parse(string(text)); err != nil {
+			return fail(fmt.Errorf("%s: %w", vocabularyFile, err))
+		}
 	}
 	weights, err := align.StoredWeights(dir, b.Space.Head.Hash)
-	return weights, b, err
+	if err != nil {
+		return fail(err)
+	}
+	return weights, b, words, nil
+}
+
+// readWhole reads a file of a bundle that config.json says the hash of.
+func readWhole(dir, name, hash string) ([]byte, error) {
+	text, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		return nil, err
+	}
+	if own := digest(text); own != hash {
+		return nil, fmt.Errorf("%s has hash %s, config.json says %s", name, own, hash)
+	}
+	return text, nil
+}
+
+// readTagger returns the tagger of an ID: one of this program's, or that of the bundle's file of tags.
+func readTagger(dir, id string) (tagger.Tagger, error) {
+	if known := tagger.Known(id); known != nil {
+		return known, nil
+	}
+	file, err := os.Open(filepath.Join(dir, tagsFile))
+	if err != nil {
+		return nil, fmt.Errorf("its words were tagged by %s: %w", id, err)
+	}
+	defer file.Close()
+	tags, err := tagger.ReadFile(tagsFile, file)
+	if err != nil {
+		return nil, err
+	}
+	if _, other, ok := strings.Cut(id, "+"); ok {
+		tags.Else = tagger.Known(other)
+	}
+	if tags.ID() != id {
+		return nil, fmt.Errorf("its words were tagged by %s, %s has %s", id, tagsFile, tags.ID())
+	}
+	return tags, nil
 }
 
 // ReadBundle reads what a bundle says of itself without its weights.

@@ -24,6 +24,10 @@ type Config struct {
 	Sentence int `json:"sentence" yaml:"sentence"` // width of a sentence's vector, which takes the place of BERT's [CLS]
 	Text     int `json:"text" yaml:"text"`         // width of a word's features
 
+	// Pieces is the size of a table of embeddings of the model's own, from which it reads texts in place of an encoder's
+	// sentence and word vectors; 0 for none.
+	Pieces int `json:"pieces,omitempty" yaml:"pieces,omitempty"`
+
 	Hidden       int `json:"hidden" yaml:"hidden"`             // D
 	Heads        int `json:"heads" yaml:"heads"`               // of attention; divides Hidden
 	FeedForward  int `json:"feed_forward" yaml:"feed_forward"` // width inside the layers
@@ -70,8 +74,10 @@ func (c Config) Check() error {
 		}
 	}
 	require(c.Video > 0, "video is %d: the width of frame features", c.Video)
-	require(c.Sentence > 0, "sentence is %d: the width of sentence vectors", c.Sentence)
-	require(c.Text > 0, "text is %d: the width of word features", c.Text)
+	require(c.Pieces >= 0, "pieces is %d", c.Pieces)
+	require(c.Pieces == 0 || c.TextLayers > 0, "text_layers is %d: a sentence that has no vector learns of its words in layers alone", c.TextLayers)
+	require(c.Pieces > 0 || c.Sentence > 0, "sentence is %d: the width of sentence vectors", c.Sentence)
+	require(c.Pieces > 0 || c.Text > 0, "text is %d: the width of word features", c.Text)
 	require(c.Hidden > 0 && c.Heads > 0 && c.Hidden%c.Heads == 0, "hidden is %d and heads %d, which must divide it", c.Hidden, c.Heads)
 	require(c.FeedForward > 0, "feed_forward is %d", c.FeedForward)
 	require(c.VideoLayers >= 0 && c.TextLayers >= 0, "video_layers is %d, text_layers %d", c.VideoLayers, c.TextLayers)
@@ -102,7 +108,7 @@ func (c Config) Differs(other Config) []string {
 		name       string
 		one, other int
 	}{
-		{"video", c.Video, other.Video}, {"sentence", c.Sentence, other.Sentence}, {"text", c.Text, other.Text},
+		{"video", c.Video, other.Video}, {"sentence", c.Sentence, other.Sentence}, {"text", c.Text, other.Text}, {"pieces", c.Pieces, other.Pieces},
 		{"hidden", c.Hidden, other.Hidden}, {"heads", c.Heads, other.Heads}, {"feed_forward", c.FeedForward, other.FeedForward},
 		{"video_layers", c.VideoLayers, other.VideoLayers}, {"text_layers", c.TextLayers, other.TextLayers},
 		{"fusion_layers", c.FusionLayers, other.FusionLayers}, {"clips", c.Clips, other.Clips}, {"words", c.Words, other.Words},

@@ -51,10 +51,16 @@ func (c Config) EncodeFrames(vars engine.Vars, features, mask *Node, drop Chance
 	return c.layers(vars, "vlayers", c.VideoLayers, drop.apply(x), mask)
 }
 
-// EncodeWords returns y [A, n, D] of sentence vectors [A, 1, Ds] and word features [A, n−1, Dt]; the mask [A, n] counts the
-// sentence first.
-func (c Config) EncodeWords(vars engine.Vars, sentence, words, mask *Node, drop Chance) *Node {
-	y := Concatenate([]*Node{transformer.Linear(vars, "cproj", sentence), transformer.Linear(vars, "tproj", words)}, 1)
+// EncodeWords returns y [A, n, D] of sentence vectors [A, 1, Ds] and word features [A, n−1, Dt], or of the numbers of pieces
+// [A, n]; then the mask [A, n]. The sentence counts first.
+func (c Config) EncodeWords(vars engine.Vars, in []*Node, drop Chance) *Node {
+	mask := in[len(in)-1]
+	var y *Node
+	if c.Pieces > 0 {
+		y = Reshape(Gather(vars.Get("temb.weight"), indices(in[0])), mask.Shape().Dim(0), mask.Shape().Dim(1), c.Hidden)
+	} else {
+		y = Concatenate([]*Node{transformer.Linear(vars, "cproj", in[0]), transformer.Linear(vars, "tproj", in[1])}, 1)
+	}
 	y = transformer.AddPositions(y, vars.Get("tpos.weight"))
 	return c.layers(vars, "tlayers", c.TextLayers, drop.apply(y), mask)
 }
@@ -163,8 +169,12 @@ func (c Config) init(weights *engine.Weights, random *rand.Rand) {
 	linear("vproj", c.Video, c.Hidden)
 	table("vpos", c.Clips)
 	layers("vlayers", c.VideoLayers)
-	linear("cproj", c.Sentence, c.Hidden)
-	linear("tproj", c.Text, c.Hidden)
+	if c.Pieces > 0 {
+		table("temb", c.Pieces)
+	} else {
+		linear("cproj", c.Sentence, c.Hidden)
+		linear("tproj", c.Text, c.Hidden)
+	}
 	table("tpos", c.width())
 	layers("tlayers", c.TextLayers)
 	if c.fuses() {

@@ -42,12 +42,49 @@ func (c Config) readVideo(v align.Video) (align.Video, error) {
 	return few, nil
 }
 
-// readText checks a sentence and returns what is read of it: Words words at most, what they weigh after a 0 for the
-// sentence, and how they read.
-func (m *Model) readText(s align.Sentence) (words sightline.Matrix, text Text, err error) {
-	c := m.Config
-	fail := func(try, format string, args ...any) (sightline.Matrix, Text, error) {
-		return words, text, &sightline.Error{Kind: sightline.Failed, What: fmt.Sprintf("lay out the text %q", abridged(s.Text)), Err: fmt.Errorf(format, args...), Try: try}
+// said is what is read of a sentence: Words words at most.
+type said struct {
+	vector []float32        // of the sentence; nil where the model has Pieces
+	words  sightline.Matrix // vectors of the words
+	pieces []int32          // numbers of the pieces, [CLS] first; nil without Pieces
+	text   Text             // what it is to become, but for its rows
+}
+
+// readText checks a sentence and returns what is read of it.
+func (m *Model) readText(s align.Sentence) (said, error) {
+	read, offsets, out := s.Read, s.Offsets, said{vector: s.Vector, words: s.Tokens}
+	if m.Config.Pieces > 0 {
+		out = said{}
+		read = s.Text
+		out.pieces, offsets = m.Vocabulary.Encode(read)
+		out.pieces = append([]int32{m.Vocabulary.Start}, out.pieces...)
+	} else if err := m.Config.checkText(s); err != nil {
+		return said{}, err
+	}
+	count := min(len(offsets), m.Config.Words)
+	if offsets = offsets[:count]; out.pieces != nil {
+		out.pieces = out.pieces[:1+count]
+	} else {
+		out.words = sightline.Matrix{Rows: count, Cols: m.Config.Text, Data: s.Tokens.Data[:count*m.Config.Text]}
+	}
+	weights := make([]float32, count)
+	if m.Config.comparesTokens() {
+		var err error
+		if weights, err = tagger.Weights(m.Tagger, m.Config.Tokens, m.IDF, read, offsets); err != nil {
+			return said{}, err
+		}
+	}
+	out.text = Text{Text: s.Text, Weights: slices.Concat([]float32{0}, weights), Words: []string{""}}
+	for _, offset := range offsets {
+		out.text.Words = append(out.text.Words, read[offset[0]:offset[1]])
+	}
+	return out, nil
+}
+
+// checkText returns an error where an encoder's vectors of a sentence are not what the model takes.
+func (c Config) checkText(s align.Sentence) error {
+	fail := func(try, format string, args ...any) error {
+		return &sightline.Error{Kind: sightline.Failed, What: fmt.Sprintf("lay out the text %q", abridged(s.Text)), Err: fmt.Errorf(format, args...), Try: try}
 	}
 	const same = "use the encoder that the model was trained on"
 	switch {
@@ -70,19 +107,7 @@ func (m *Model) readText(s align.Sentence) (words sightline.Matrix, text Text, e
 			return fail("encode it again", "%w", err)
 		}
 	}
-	count := min(s.Tokens.Rows, c.Words)
-	words = sightline.Matrix{Rows: count, Cols: c.Text, Data: s.Tokens.Data[:count*c.Text]}
-	weights := make([]float32, count)
-	if c.comparesTokens() {
-		if weights, err = tagger.Weights(m.Tagger, c.Tokens, m.IDF, s.Read, s.Offsets[:count]); err != nil {
-			return words, text, err
-		}
-	}
-	text = Text{Text: s.Text, Weights: slices.Concat([]float32{0}, weights), Words: []string{""}}
-	for _, offset := range s.Offsets[:count] {
-		text.Words = append(text.Words, s.Read[offset[0]:offset[1]])
-	}
-	return words, text, nil
+	return nil
 }
 
 // abridged returns the start of a text, for messages.
@@ -123,27 +148,40 @@ func (c Config) frameInputs(videos []align.Video) []engine.Array {
 	return []engine.Array{features, mask}
 }
 
-// wordInputs lays out sentences: their vectors [A, 1, Ds], words [A, n−1, Dt], and for the sentence with its words the mask
-// [A, n]; then what these are to become but for their rows.
+// wordInputs lays out sentences as EncodeWords takes them; then what these are to become but for their rows.
 func (m *Model) wordInputs(sentences []align.Sentence) ([]engine.Array, []Text, error) {
-	var words []sightline.Matrix
-	var texts []Text
-	vectors := make([]float32, 0, len(sentences)*m.Config.Sentence)
-	for _, s := range sentences {
-		rows, text, err := m.readText(s)
-		if err != nil {
+	n, longest := len(sentences), 1
+	all, texts := make([]said, n), make([]Text, n)
+	for i, s := range sentences {
+		var err error
+		if all[i], err = m.readText(s); err != nil {
 			return nil, nil, err
 		}
-		words, texts, vectors = append(words, rows), append(texts, text), append(vectors, s.Vector...)
+		texts[i] = all[i].text
+		longest = max(longest, len(texts[i].Words)-1)
 	}
-	features, mask := pad(words, m.Config.Words)
-	length := mask.Shape[1]
-	var there []float32
-	for i := range sentences {
-		there = append(append(there, 1), engine.Values(mask)[i*length:(i+1)*length]...)
+	length := 1 + min(align.Bucket(longest), m.Config.Words)
+	there := make([]float32, n*length)
+	for i, text := range texts {
+		for p := range text.Words {
+			there[i*length+p] = 1
+		}
 	}
-	n := len(sentences)
-	return []engine.Array{engine.Floats(vectors, n, 1, m.Config.Sentence), features, engine.Floats(there, n, length+1)}, texts, nil
+	mask := engine.Floats(there, n, length)
+	if m.Config.Pieces > 0 {
+		pieces := make([]int32, n*length)
+		for i, s := range all {
+			copy(pieces[i*length:], s.pieces)
+		}
+		return []engine.Array{engine.Ints(pieces, n, length), mask}, texts, nil
+	}
+	var words []sightline.Matrix
+	vectors := make([]float32, 0, n*m.Config.Sentence)
+	for _, s := range all {
+		words, vectors = append(words, s.words), append(vectors, s.vector...)
+	}
+	features, _ := pad(words, m.Config.Words)
+	return []engine.Array{engine.Floats(vectors, n, 1, m.Config.Sentence), features, mask}, texts, nil
 }
 
 // weightInputs lays out what rows of texts weigh [A, n].

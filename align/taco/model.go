@@ -2,6 +2,7 @@ package taco
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -11,15 +12,22 @@ import (
 	"sightline"
 	"sightline/align"
 	"sightline/align/taco/tagger"
+	"sightline/encoder/wordpiece"
 	"sightline/engine"
 )
 
-// Model is TACo's weights on an engine, with the tagger and the word frequencies that weigh its tokens. It is safe for
-// concurrent use once its weights stand still.
+// Lexicon is what a model knows of words beside its weights.
+type Lexicon struct {
+	Tagger     tagger.Tagger         // nil where no tokens are compared
+	IDF        tagger.IDF            // of the training captions
+	Vocabulary *wordpiece.Vocabulary // of Pieces pieces; nil where the config has none
+}
+
+// Model is TACo's weights on an engine, with the words that it knows. It is safe for concurrent use once its weights stand
+// still.
 type Model struct {
+	Lexicon
 	Config  Config
-	Tagger  tagger.Tagger // nil where no tokens are compared
-	IDF     tagger.IDF    // of the training captions
 	Weights *engine.Weights
 	Engine  *engine.Engine
 
@@ -28,11 +36,11 @@ type Model struct {
 
 // New returns a model with fresh parameters drawn from the seed. Tagger and idf are not used where the config compares no
 // tokens.
-func New(e *engine.Engine, config Config, t tagger.Tagger, idf tagger.IDF, seed uint64) (*Model, error) {
+func New(e *engine.Engine, config Config, words Lexicon, seed uint64) (*Model, error) {
 	if err := config.Check(); err != nil {
 		return nil, &sightline.Error{Kind: sightline.Usage, What: "new model taco", Err: err}
 	}
-	return With(e, config, t, idf, config.fresh(seed))
+	return With(e, config, words, config.fresh(seed))
 }
 
 // fresh draws parameters.
@@ -43,7 +51,7 @@ func (c Config) fresh(seed uint64) *engine.Weights {
 }
 
 // With returns a model over given weights, which must be those of its config by name and shape.
-func With(e *engine.Engine, config Config, t tagger.Tagger, idf tagger.IDF, weights *engine.Weights) (*Model, error) {
+func With(e *engine.Engine, config Config, words Lexicon, weights *engine.Weights) (*Model, error) {
 	fail := func(try string, err error) (*Model, error) {
 		return nil, &sightline.Error{Kind: sightline.Usage, What: "model taco", Err: err, Try: try}
 	}
@@ -51,17 +59,25 @@ func With(e *engine.Engine, config Config, t tagger.Tagger, idf tagger.IDF, weig
 		return fail("", err)
 	}
 	if config.comparesTokens() {
-		if t == nil {
+		if words.Tagger == nil {
 			return fail("name a tagger", fmt.Errorf("nothing says which words are %s", config.Tokens))
 		}
-		if err := config.Tokens.Suits(t); err != nil {
+		if err := config.Tokens.Suits(words.Tagger); err != nil {
 			return fail("set tokens: noun+verb, or use another tagger", err)
 		}
-		if err := idf.Check(); err != nil {
+		if err := words.IDF.Check(); err != nil {
 			return fail("count the words of the training captions first", err)
 		}
 	} else {
-		t, idf = nil, tagger.IDF{}
+		words.Tagger, words.IDF = nil, tagger.IDF{}
+	}
+	switch {
+	case config.Pieces == 0:
+		words.Vocabulary = nil
+	case words.Vocabulary == nil:
+		return fail("learn the words of the training captions first", errors.New("it reads pieces of words and has no vocabulary"))
+	case words.Vocabulary.Len() != config.Pieces:
+		return fail("", fmt.Errorf("its vocabulary has %d pieces, the config says %d", words.Vocabulary.Len(), config.Pieces))
 	}
 	want := config.fresh(0)
 	if got := weights.Names(); !slices.Equal(got, want.Names()) {
@@ -72,7 +88,7 @@ func With(e *engine.Engine, config Config, t tagger.Tagger, idf tagger.IDF, weig
 			return fail("", fmt.Errorf("parameter %s has shape %v, the config asks for %v", name, got, want.Shape(name)))
 		}
 	}
-	m := &Model{Config: config, Tagger: t, IDF: idf, Weights: weights, Engine: e}
+	m := &Model{Lexicon: words, Config: config, Weights: weights, Engine: e}
 	for _, program := range []struct {
 		target **engine.Program
 		build  engine.Func
@@ -81,7 +97,7 @@ func With(e *engine.Engine, config Config, t tagger.Tagger, idf tagger.IDF, weig
 			return []*Node{config.EncodeFrames(vars, in[0], in[1], nil)}
 		}},
 		{&m.words, func(vars engine.Vars, in []*Node) []*Node {
-			return []*Node{config.EncodeWords(vars, in[0], in[1], in[2], nil)}
+			return []*Node{config.EncodeWords(vars, in, nil)}
 		}},
 		{&m.first, func(_ engine.Vars, in []*Node) []*Node {
 			texts, weights, videos, mask := in[0], in[1], in[2], in[3]

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -72,7 +73,7 @@ func fresh(t *testing.T, c taco.Config) *taco.Model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := taco.New(enginetest.Open(t), c, tagger.List{}, idf, 1)
+	m, err := taco.New(enginetest.Open(t), c, taco.Lexicon{Tagger: tagger.List{}, IDF: idf}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,7 +259,7 @@ func TestThroughAnEncoder(t *testing.T) {
 	}
 	c := small()
 	c.Sentence, c.Text = encoder.TextDim(), encoder.WordDim()
-	m, err := taco.New(e, c, tagger.Prose{}, idf, 1)
+	m, err := taco.New(e, c, taco.Lexicon{Tagger: tagger.Prose{}, IDF: idf}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -345,7 +346,7 @@ func TestBundle(t *testing.T) {
 	if saved.Tagger != "list/1" {
 		t.Errorf("the tagger is recorded as %q", saved.Tagger)
 	}
-	back, b, err := taco.Open(m.Engine, dir, nil)
+	back, b, err := taco.Open(m.Engine, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -370,8 +371,46 @@ func TestBundle(t *testing.T) {
 	if _, _, err := align.Open(m.Engine, dir); err == nil {
 		t.Error("a TACo model opened as one of another kind")
 	}
-	if _, _, err := taco.Open(m.Engine, dir, tagger.Prose{}); err == nil {
-		t.Error("the model took another tagger than its own")
+	words, err := os.ReadFile(filepath.Join(dir, "words.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "words.json"), append(words, ' '), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := taco.Open(m.Engine, dir); err == nil || !strings.Contains(err.Error(), "words.json has hash") {
+		t.Errorf("changed word frequencies give %v", err)
+	}
+}
+
+// A bundle keeps the tags that another program made, and what stands in for them.
+func TestBundleKeepsTags(t *testing.T) {
+	tags, err := tagger.ReadFile("tags.jsonl", strings.NewReader(`{"text": "the dog runs", "words": ["the", "dog", "runs"], "tags": ["DT", "NN", "VBZ"]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tags.Else = tagger.List{}
+	idf, err := tagger.Count(tags, captions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := taco.New(enginetest.Open(t), small(), taco.Lexicon{Tagger: tags, IDF: idf}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "model")
+	if _, err := taco.Save(dir, "tagged", m, sightline.Space{}); err != nil {
+		t.Fatal(err)
+	}
+	back, _, err := taco.Open(m.Engine, dir)
+	if err != nil || back.Tagger.ID() != tags.ID() {
+		t.Fatalf("opened again: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "tags.jsonl"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := taco.Open(m.Engine, dir); err == nil || !strings.Contains(err.Error(), tags.ID()) {
+		t.Errorf("other tags give %v", err)
 	}
 }
 
@@ -394,21 +433,21 @@ func TestRefuses(t *testing.T) {
 	} {
 		c := small()
 		change(&c)
-		if _, err := taco.New(enginetest.Open(t), c, tagger.List{}, idf, 1); sightline.KindOf(err) != sightline.Usage {
+		if _, err := taco.New(enginetest.Open(t), c, taco.Lexicon{Tagger: tagger.List{}, IDF: idf}, 1); sightline.KindOf(err) != sightline.Usage {
 			t.Errorf("%s gives %v", name, err)
 		}
 	}
 	c := small()
-	if _, err := taco.New(enginetest.Open(t), c, nil, idf, 1); sightline.TryOf(err) == "" {
+	if _, err := taco.New(enginetest.Open(t), c, taco.Lexicon{Tagger: nil, IDF: idf}, 1); sightline.TryOf(err) == "" {
 		t.Errorf("no tagger gives %v", err)
 	}
-	if _, err := taco.New(enginetest.Open(t), c, tagger.List{}, tagger.IDF{}, 1); sightline.TryOf(err) == "" {
+	if _, err := taco.New(enginetest.Open(t), c, taco.Lexicon{Tagger: tagger.List{}, IDF: tagger.IDF{}}, 1); sightline.TryOf(err) == "" {
 		t.Errorf("no word frequencies give %v", err)
 	}
 	m := fresh(t, c)
 	wider := c
 	wider.Words++
-	if _, err := taco.With(m.Engine, wider, m.Tagger, idf, m.Weights); err == nil {
+	if _, err := taco.With(m.Engine, wider, m.Lexicon, m.Weights); err == nil {
 		t.Error("weights of another width passed")
 	}
 	random := rand.New(rand.NewPCG(1, 1))

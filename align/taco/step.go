@@ -27,7 +27,7 @@ func (m *Model) Step(batch align.Batch, masked bool, random *rand.Rand) (align.S
 	if err != nil {
 		return align.Step{}, err
 	}
-	length := words[2].Shape[1]
+	length := words[len(words)-1].Shape[1]
 	s := align.Step{Videos: m.Config.frameInputs(videos), Texts: append(words, weightInputs(texts, length))}
 	for _, shape := range m.Config.noise(len(videos), s.Videos[1].Shape[1], length) {
 		s.Noise = append(s.Noise, align.Uniform(random, shape...))
@@ -67,10 +67,11 @@ func (m *Model) Loss(vars engine.Vars, like align.Step, nodes []*Node) []*Node {
 		}
 		dropFrames, dropWords, noise = drop(noise[0]), drop(noise[1]), noise[2:]
 	}
+	said, weights := texts[:len(texts)-1], texts[len(texts)-1]
 	p := Pairs{
 		Videos: c.EncodeFrames(vars, videos[0], videos[1], dropFrames), VideoMask: videos[1],
-		Texts: c.EncodeWords(vars, texts[0], texts[1], texts[2], dropWords), TextMask: texts[2],
-		Weights: texts[3], Start: c.width(),
+		Texts: c.EncodeWords(vars, said, dropWords), TextMask: said[len(said)-1],
+		Weights: weights, Start: c.width(),
 	}
 	if len(noise) > 0 {
 		p.Draw = noise[0]

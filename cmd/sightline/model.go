@@ -244,15 +244,18 @@ func showMoments(e *engine.Engine, dir string) (shownJSON, error) {
 	return shownJSON{Parameters: m.Weights.Count(), Bundle: b, name: b.Name, lines: lines}, nil
 }
 
-// showTaco opens a TACo model. One whose tags are those of a file is shown without them.
+// showTaco reads a TACo model.
 func showTaco(_ *engine.Engine, dir string) (shownJSON, error) {
-	weights, b, err := taco.Start(dir)
+	weights, b, _, err := taco.Read(dir)
 	if err != nil {
 		return shownJSON{}, err
 	}
 	lines := append([][2]string{{"method", aboutTaco(b)}}, spaceLines(b.Space)...)
 	if b.Tagger != "" {
 		lines = append(lines, [2]string{"tagger", b.Tagger})
+	}
+	if b.Vocabulary != "" {
+		lines = append(lines, [2]string{"words", fmt.Sprintf("%s of its own", terminal.Thousands(b.Config.Pieces))})
 	}
 	return shownJSON{Parameters: weights.Count(), Bundle: b, name: b.Name, lines: lines}, nil
 }

@@ -166,7 +166,7 @@ func (o *opener) bundle(dir string) (model, error) {
 
 // taco opens a TACo model at rest on the encoder it was trained with, which a person may have to name.
 func (o *opener) taco(dir string) (model, error) {
-	m, bundle, err := taco.Open(o.engine, dir, nil)
+	m, bundle, err := taco.Open(o.engine, dir)
 	if err != nil {
 		return model{}, err
 	}

@@ -21,6 +21,7 @@ type File struct {
 	Else Tagger
 
 	name, hash string
+	content    []byte
 	tagged     map[string]line // by what key makes of the text
 }
 
@@ -40,8 +41,8 @@ const longestLine = 1 << 20
 // between them; what differs in case is the same. A text that occurs twice must have the same tags.
 func ReadFile(name string, r io.Reader) (*File, error) {
 	f := &File{name: name, tagged: map[string]line{}}
-	hash := sha256.New()
-	scanner := bufio.NewScanner(io.TeeReader(r, hash))
+	var content bytes.Buffer
+	scanner := bufio.NewScanner(io.TeeReader(r, &content))
 	scanner.Buffer(nil, longestLine)
 	for at := 1; scanner.Scan(); at++ {
 		fail := func(format string, args ...any) (*File, error) {
@@ -71,12 +72,16 @@ func ReadFile(name string, r io.Reader) (*File, error) {
 	if err := scanner.Err(); err != nil {
 		return nil, fmt.Errorf("read tags %s: %w", name, err)
 	}
-	f.hash = hex.EncodeToString(hash.Sum(nil))[:16]
+	hash := sha256.Sum256(content.Bytes())
+	f.hash, f.content = hex.EncodeToString(hash[:8]), content.Bytes()
 	return f, nil
 }
 
 // key brings texts that differ in case and white space together: an encoder may have cleaned a text before it is tagged.
 func key(text string) string { return strings.Join(strings.Fields(strings.ToLower(text)), " ") }
+
+// Content returns the file as it was read.
+func (f *File) Content() []byte { return f.content }
 
 // ID names the file by its content, and what stands in for it.
 func (f *File) ID() string {
