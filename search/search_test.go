@@ -3,8 +3,10 @@ package search_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"sightline"
@@ -54,7 +56,7 @@ func archive(t *testing.T, head align.Head) *search.Searcher {
 		t.Fatal(err)
 	}
 	space := sightline.Space{Video: words{}.ID(), Text: words{}.ID()}
-	memory, random, videos := index.NewMemory(space), rand.New(rand.NewPCG(1, 2)), shelf{}
+	random, videos := rand.New(rand.NewPCG(1, 2)), shelf{}
 	for i := range dim {
 		const rows = 40
 		f := feature.Features{Header: feature.Header{VideoID: fmt.Sprintf("v%02d", i), Stream: feature.Frame, Space: space}}
@@ -66,14 +68,23 @@ func archive(t *testing.T, head align.Head) *search.Searcher {
 			}
 		}
 		videos[f.VideoID] = f
-		windows := f.Windows(12, 6)
-		vectors, err := search.Recall(model)(t.Context(), windows)
+	}
+	return &search.Searcher{Model: model, Texts: words{}, Index: indexed(t, videos, search.Recall(model)), Archive: videos}
+}
+
+// indexed returns an index of all windows of some videos.
+func indexed(t *testing.T, videos shelf, recall func(context.Context, []feature.Features) (sightline.Matrix, error)) index.Searcher {
+	t.Helper()
+	memory := index.NewMemory(sightline.Space{Video: words{}.ID(), Text: words{}.ID()})
+	for i, id := range slices.Sorted(maps.Keys(videos)) {
+		windows := videos[id].Windows(12, 6)
+		vectors, err := recall(t.Context(), windows)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var entries []index.Row
 		for w, window := range windows {
-			entries = append(entries, index.Row{ID: uint64(i*100 + w + 1), VideoID: f.VideoID, Kind: "frame", Span: window.Span()})
+			entries = append(entries, index.Row{ID: uint64(i*100 + w + 1), VideoID: id, Kind: "frame", Span: window.Span()})
 		}
 		if err := memory.Add(t.Context(), entries, vectors); err != nil {
 			t.Fatal(err)
@@ -82,7 +93,7 @@ func archive(t *testing.T, head align.Head) *search.Searcher {
 	if err := memory.Publish(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return &search.Searcher{Model: model, Texts: words{}, Index: memory, Archive: videos}
+	return memory
 }
 
 func TestSearchFindsThePlantedMoments(t *testing.T) {

@@ -2,7 +2,6 @@ package search_test
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"testing"
 
@@ -14,7 +13,6 @@ import (
 	"sightline/encoder"
 	"sightline/engine/enginetest"
 	"sightline/feature"
-	"sightline/index"
 	"sightline/search"
 )
 
@@ -46,26 +44,7 @@ func TestTokenSearch(t *testing.T) {
 		t.Fatal(err)
 	}
 	videos := archive(t, meanpool.Head{}).Archive.(shelf)
-	memory := index.NewMemory(sightline.Space{Video: words{}.ID(), Text: words{}.ID()})
-	for i := range dim {
-		f := videos[fmt.Sprintf("v%02d", i)]
-		windows := f.Windows(12, 6)
-		vectors, err := search.RecallTokens(model)(t.Context(), windows)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var entries []index.Row
-		for w, window := range windows {
-			entries = append(entries, index.Row{ID: uint64(i*100 + w + 1), VideoID: f.VideoID, Kind: "frame", Span: window.Span()})
-		}
-		if err := memory.Add(t.Context(), entries, vectors); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := memory.Publish(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	s := search.TokenSearcher{Model: model, Texts: spelt{}, Words: spelt{}, Index: memory, Archive: videos}
+	s := search.TokenSearcher{Model: model, Texts: spelt{}, Words: spelt{}, Index: indexed(t, videos, search.RecallTokens(model)), Archive: videos}
 	hits, err := s.Search(t.Context(), sightline.Query{Text: "axis 5", Limit: dim})
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"sightline"
 	"sightline/align"
 	"sightline/caption"
-	"sightline/corpus"
 	"sightline/encoder/wordpiece"
 	"sightline/metric/captions"
 )
@@ -75,20 +74,11 @@ func PrepareCaptions(ctx context.Context, config Config, setting Setting) (Job, 
 	if err := claim(setting.Dir, config); err != nil { // before hours of encoding
 		return fail(err)
 	}
-	plan := corpus.Uniform(config.Data.Frames)
-	var data [2]Pairs
-	var records []DataRecord
-	for i, split := range []struct{ role, name string }{{"train", config.Data.Train}, {"val", config.Data.Val}} {
-		c, err := corpus.Open(split.name)
-		if err != nil {
-			return fail(err)
-		}
-		records = append(records, describe(ctx, split.role, c, plan))
-		if data[i], err = storedVideos(ctx, c, setting, plan); err != nil {
-			return fail(err)
-		}
-		data[i].Seed, data[i].All = config.Seed, true
+	data, records, err := config.splits(ctx, setting, storedVideos)
+	if err != nil {
+		return fail(err)
 	}
+	data[0].All, data[1].All = true, true
 	vocabulary := wordpiece.Learn(data[0].Set.Texts(), config.Caption.AtLeast)
 	if config.Caption.Vocabulary != "" {
 		if vocabulary, err = wordpiece.Open(config.Caption.Vocabulary); err != nil {

@@ -128,6 +128,23 @@ func Prepare(ctx context.Context, config Config, setting Setting) (Job, *align.M
 	return job, model, records, nil
 }
 
+// splits opens the training and the validation split of a run, each through open, and describes them.
+func (c Config) splits(ctx context.Context, setting Setting, open func(context.Context, *corpus.Corpus, Setting, corpus.Plan) (Pairs, error)) (data [2]Pairs, records []DataRecord, err error) {
+	plan := corpus.Uniform(c.Data.Frames)
+	for i, split := range []struct{ role, name string }{{"train", c.Data.Train}, {"val", c.Data.Val}} {
+		opened, err := corpus.Open(split.name)
+		if err != nil {
+			return data, nil, err
+		}
+		records = append(records, describe(ctx, split.role, opened, plan))
+		if data[i], err = open(ctx, opened, setting, plan); err != nil {
+			return data, nil, err
+		}
+		data[i].Seed = c.Seed
+	}
+	return data, records, nil
+}
+
 // Parts returns the chosen parts, with the vectors of their prompts.
 func Parts(ctx context.Context, choices []align.Choice, texts encoder.TextEncoder) ([]align.NamedPart, error) {
 	parts, err := align.NewParts(choices)

@@ -96,23 +96,13 @@ func PrepareTaco(ctx context.Context, config Config, setting Setting) (Job, *tac
 	if err := claim(setting.Dir, config); err != nil { // before hours of encoding
 		return fail(err)
 	}
-	var data [2]Pairs
-	var records []DataRecord
-	for i, split := range []struct{ role, name string }{{"train", config.Data.Train}, {"val", config.Data.Val}} {
-		c, err := corpus.Open(split.name)
-		if err != nil {
-			return fail(err)
-		}
-		plan := corpus.Uniform(config.Data.Frames)
-		records = append(records, describe(ctx, split.role, c, plan))
-		open := TacoPairs
-		if config.Taco.Scratch {
-			open = StoredPairs
-		}
-		if data[i], err = open(ctx, c, setting, plan); err != nil {
-			return fail(err)
-		}
-		data[i].Seed = config.Seed
+	open := TacoPairs
+	if config.Taco.Scratch {
+		open = StoredPairs
+	}
+	data, records, err := config.splits(ctx, setting, open)
+	if err != nil {
+		return fail(err)
 	}
 	model, err := newTaco(config, setting, data[0])
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"sightline/benchmark"
 	"sightline/dataset/world"
+	"sightline/engine"
 )
 
 func (a *app) benchTacoCommand() *cobra.Command {
@@ -34,22 +35,9 @@ DIR/two-stage.png hold the result.`,
 				return err
 			}
 			plan.Rows = chosen
-			s, err := a.settings("", "")
-			if err != nil {
-				return err
-			}
-			e, err := s.engine()
-			if err != nil {
-				return err
-			}
-			progress := series{start: a.bar}
-			defer func() { progress.close() }()
-			result, err := benchmark.Taco(cmd.Context(), e, plan, progress.stage)
-			if err != nil {
-				return trainError(plan.Dir, err)
-			}
-			progress.close()
-			return a.tables(result, plan.Dir)
+			return a.measured(plan.Dir, func(e *engine.Engine, report func(benchmark.Stage)) (tabular, error) {
+				return benchmark.Taco(cmd.Context(), e, plan, report)
+			})
 		},
 	}
 	flags := cmd.Flags()
