@@ -2,6 +2,8 @@
 // world, with chance and the ceilings of what can be known beside them. Every training is a run of package train in a
 // folder of its own, so a benchmark that is stopped goes on where it was.
 //
+// Taco does the same for the ablations of one method, and measures what its search in two stages loses and saves.
+//
 // Confidence and Anchors train nothing: they look at one model trained with CALM, at what its numbers are worth and at what it
 // sees.
 //
