@@ -25,7 +25,7 @@ const (
 type Model struct {
 	Tower   Tower
 	Head    Head
-	Parts   []NamedPart
+	Parts   Parts
 	Weights *engine.Weights
 	Engine  *engine.Engine
 
@@ -46,16 +46,11 @@ func New(e *engine.Engine, tower Tower, head Head, seed uint64, parts ...NamedPa
 	part = engine.NewWeights()
 	head.Init(part, tower.Dim(), random)
 	weights.Merge(headPrefix, part)
-	for _, p := range parts {
-		if checked, ok := p.Part.(Checked); ok {
-			if err := checked.Check(tower.Dim()); err != nil {
-				return nil, fmt.Errorf("new model: part %s: %w", p.Name, err)
-			}
-		}
-		part := engine.NewWeights()
-		p.Part.Init(part, tower.Dim(), random)
-		weights.Merge(p.prefix(), part)
+	part, err := Parts(parts).NewParameters(tower.Dim(), random)
+	if err != nil {
+		return nil, fmt.Errorf("new model: %w", err)
 	}
+	weights.Merge("", part)
 	weights.Set(LogitScale, []float32{initialLogitScale}) // a scalar, as in CLIP
 	return With(e, tower, head, weights, parts...)
 }

@@ -28,7 +28,7 @@ type Config struct {
 	Encoder        string          `yaml:"encoder" json:"encoder"` // "tiny", "clip" or a folder; where a live tower starts from, "" for scratch
 	Tower          TowerConfig     `yaml:"tower" json:"tower"`
 	Head           align.Choice    `yaml:"head" json:"head"`
-	Parts          []align.Choice  `yaml:"parts" json:"parts,omitempty"`                     // losses and layers beside the head
+	Parts          []align.Choice  `yaml:"parts" json:"parts,omitempty"`                     // losses and layers beside the head; losses beside the captions'
 	MaskDuplicates bool            `yaml:"mask_duplicates" json:"mask_duplicates,omitempty"` // a video is no negative of itself in a batch
 	Epochs         int             `yaml:"epochs" json:"epochs"`
 	Batch          int             `yaml:"batch" json:"batch"` // pairs a step
@@ -201,7 +201,6 @@ func (c Config) checkTask(require func(ok bool, format string, args ...any)) {
 	require(c.Task != Moments || c.Data.Rate > 0, "data.rate is %v frames a second", c.Data.Rate)
 	require((c.Task == Captions) == (c.Caption != nil), "the sizes under caption go with task: caption")
 	require(c.Task == Retrieval || c.Tower.Kind == "stored", "the task %s is learned on stored features (tower.kind: stored)", c.Task)
-	require(c.Task != Captions || len(c.Parts) == 0, "no parts go with task: caption")
 	if c.Caption != nil {
 		c.Caption.check(c.Data.Frames, require)
 	}
