@@ -160,17 +160,22 @@ func (b *bench) fit(ctx context.Context, config train.Config, dir, bundle string
 	if b.Watch && watched(config) {
 		job.Judged = func(ctx context.Context, v train.Validation) error { return b.look(ctx, model, dir, v.Epoch) }
 	}
-	record, err := train.Run(ctx, job)
-	if err != nil {
-		return err
-	}
-	record.Data = records
-	if err := record.Save(dir); err != nil {
+	if err := finish(ctx, job, records, dir); err != nil {
 		return err
 	}
 	space := sightline.Space{Video: b.encoder.ID(), Text: b.encoder.ID(), Preprocess: b.encoder.Preprocess(), Sampling: corpus.Uniform(frames).String()}
 	_, err = align.Save(bundle, config.Name, config.Head, config.Parts, model, space)
 	return err
+}
+
+// finish runs a job to its end and leaves the record of it.
+func finish(ctx context.Context, job train.Job, records []train.DataRecord, dir string) error {
+	record, err := train.Run(ctx, job)
+	if err != nil {
+		return err
+	}
+	record.Data = records
+	return record.Save(dir)
 }
 
 // look tests a model as it stands after an epoch and keeps the result in the run's folder.

@@ -191,12 +191,7 @@ func (b *momentBench) fit(ctx context.Context, config train.Config, dir, bundle 
 	if err != nil {
 		return err
 	}
-	record, err := train.Run(ctx, job)
-	if err != nil {
-		return err
-	}
-	record.Data = records
-	if err := record.Save(dir); err != nil {
+	if err := finish(ctx, job, records, dir); err != nil {
 		return err
 	}
 	space := sightline.Space{Video: b.encoder.ID(), Text: b.encoder.ID(), Preprocess: b.encoder.Preprocess(), Sampling: corpus.Rate(b.Rate).String()}

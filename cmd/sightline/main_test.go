@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 //	                              len is the length of a list)
 //	matrix FILE ROWS COLS [KIND]  writes similarities that put text i next to video i mod COLS; as features they do it too.
 //	                              KIND is float16, or nan or zero for a first row of such
-//	longcaption FILE WORDS        writes a caption of so many words for the video x
+//	longcaption FILE WORDS [VIDEO]  writes a caption of so many words for the video x, or for that file
 //	await FILE                    waits until FILE is there
 //	films FOLDER N                renders the first N test films of the world's domain A as videos with subtitles
 //	momentmodel FOLDER RATE [ENCODER]  writes a moment model with fresh weights, of the built-in encoder or as if of another
@@ -155,8 +155,13 @@ func matrix(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func longCaption(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 2 {
-		ts.Fatalf("usage: longcaption FILE WORDS")
+	pair := map[string]string{"id": "x"}
+	switch len(args) {
+	case 2:
+	case 3:
+		pair = map[string]string{"video": args[2]}
+	default:
+		ts.Fatalf("usage: longcaption FILE WORDS [VIDEO]")
 	}
 	count, err := strconv.Atoi(args[1])
 	ts.Check(err)
@@ -165,7 +170,8 @@ func longCaption(ts *testscript.TestScript, _ bool, args []string) {
 	for i := range words {
 		words[i] = vocabulary[i%len(vocabulary)]
 	}
-	line, err := json.Marshal(map[string]string{"id": "x", "caption": strings.Join(words, " ")})
+	pair["caption"] = strings.Join(words, " ")
+	line, err := json.Marshal(pair)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), append(line, '\n'), 0o666))
 }

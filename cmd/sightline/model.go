@@ -13,6 +13,7 @@ import (
 	"sightline"
 	"sightline/align"
 	"sightline/align/locate"
+	"sightline/caption"
 	"sightline/encoder/hub"
 	"sightline/encoder/tiny"
 	"sightline/engine"
@@ -26,14 +27,15 @@ func (a *app) modelCommand() *cobra.Command {
 		Short: "List models, look at one, make one serve",
 		Example: `  sightline model list
   sightline model show runs/first
-  sightline model use runs/first`,
+  sightline model use runs/first
+  sightline model use runs/captions`,
 	}, a.modelListCommand(), a.modelShowCommand(), a.modelUseCommand(), a.modelImportCommand())
 }
 
 // modelJSON is a line of model list --json.
 type modelJSON struct {
 	Name    string           `json:"name"`
-	Kind    string           `json:"kind"` // "encoder", "bundle" or "moments"
+	Kind    string           `json:"kind"` // "encoder", "bundle", "moments" or "captions"
 	Serving bool             `json:"serving"`
 	Moments bool             `json:"moments"` // finds the archive's moments
 	Dir     string           `json:"dir,omitempty"`
@@ -111,6 +113,12 @@ func listModels(ctx context.Context, s settings) ([]modelJSON, error) {
 			}
 			continue
 		}
+		if err == nil && kind == caption.Kind {
+			if bundle, err := caption.ReadBundle(dir); err == nil {
+				models = append(models, modelJSON{Name: entry.Name(), Kind: kind, Dir: dir, Space: &bundle.Space, About: aboutCaptions(bundle)})
+			}
+			continue
+		}
 		bundle, err := align.ReadBundle(dir)
 		if err != nil {
 			continue // not a model, or one whose copy was interrupted
@@ -182,6 +190,8 @@ func (a *app) modelShowCommand() *cobra.Command {
 				return noBundle(args[0])
 			case kind == locate.Kind:
 				show = showMoments
+			case kind == caption.Kind:
+				show = showCaptions
 			case kind != "":
 				return wrongKind(args[0], kind)
 			}
@@ -235,6 +245,22 @@ func showMoments(e *engine.Engine, dir string) (shownJSON, error) {
 	return shownJSON{Parameters: m.Weights.Count(), Bundle: b, name: b.Name, lines: lines}, nil
 }
 
+// showCaptions opens a model that writes captions.
+func showCaptions(e *engine.Engine, dir string) (shownJSON, error) {
+	m, b, err := caption.Open(e, dir)
+	if err != nil {
+		return shownJSON{}, err
+	}
+	lines := append([][2]string{{"writes", fmt.Sprintf("captions of up to %s", terminal.Count(b.Config.Words-1, "piece of a word", "pieces of words"))},
+		{"vocabulary", terminal.Count(m.Vocabulary.Len(), "piece", "pieces")}}, videoLines(b.Space)...)
+	return shownJSON{Parameters: m.Weights.Count(), Bundle: b, name: b.Name, lines: lines}, nil
+}
+
+// videoLines says what the features of a model without texts mean.
+func videoLines(s sightline.Space) [][2]string {
+	return slices.DeleteFunc(spaceLines(s), func(line [2]string) bool { return line[0] == "text" })
+}
+
 // spaceLines says what a model's vectors mean.
 func spaceLines(s sightline.Space) [][2]string {
 	return [][2]string{
@@ -282,7 +308,8 @@ Until then searches go on as before; interrupted, the same command goes on.
 
 MODEL is a training run's folder, a bundle, a name of the archive's models, or an encoder to
 be used untrained. A model that was trained with task: moments is kept beside the one that serves
-search: sightline moments uses it, and its clips are encoded from the stored frames at once.`,
+search: sightline moments uses it, and its clips are encoded from the stored frames at once. One that
+was trained with task: caption is copied only, and sightline caption --model NAME finds it there.`,
 		Example: `  sightline model use runs/first
   sightline model use runs/first --name calm-2
   sightline model use runs/moments
@@ -298,8 +325,11 @@ search: sightline moments uses it, and its clips are encoded from the stored fra
 			if err != nil {
 				return err
 			}
-			if dir, kind, ok := s.findBundle(args[0]); ok && kind == locate.Kind {
+			switch dir, kind, ok := s.findBundle(args[0]); {
+			case ok && kind == locate.Kind:
 				return a.useMoments(ctx, o, dir, name)
+			case ok && kind == caption.Kind:
+				return a.useCaptions(o, dir, name)
 			}
 			m, err := o.model(args[0])
 			if err != nil {
@@ -365,10 +395,13 @@ func bringModel(models, dir, own string, space sightline.Space, name string) (st
 	return name, os.Rename(unfinished, target)
 }
 
-// spaceOf returns the space of the vectors of a bundle that can serve an archive.
+// spaceOf returns the space of the vectors of a bundle that an archive can have.
 func spaceOf(dir string) (sightline.Space, error) {
 	if moments, err := locate.ReadBundle(dir); err == nil {
 		return moments.Space, nil
+	}
+	if captions, err := caption.ReadBundle(dir); err == nil {
+		return captions.Space, nil
 	}
 	bundle, err := align.ReadBundle(dir)
 	return bundle.Space, err
