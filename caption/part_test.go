@@ -226,3 +226,35 @@ func TestLearnRefuses(t *testing.T) {
 		t.Errorf("a caption without a vector: %v", err)
 	}
 }
+
+// Captions that are no ordinary sentences train like others: one without a word, emoji, Chinese, ten thousand words; with CALM
+// too, although an encoder may have no vector for them but zeros.
+func TestOddCaptionsTrain(t *testing.T) {
+	odd := lesson()
+	for i, text := range []string{"", "🙂🎉", "一个孩子打开礼物", strings.Repeat("a red dog runs ", 2_500)} {
+		odd.Texts[i].Text = text
+		clear(odd.Texts[i].Vector)
+	}
+	for name, m := range map[string]*Model{"plain": fresh(t, config()), "with CALM": taught(t, 0, few())} {
+		s, err := m.Step(odd, false, rand.New(rand.NewPCG(1, 5)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Targets[0].Shape[1]; got != m.Config.Words {
+			t.Errorf("%s: captions are %d pieces wide, the model writes %d", name, got, m.Config.Words)
+		}
+		program, err := m.Gradient(s, m.Parameters())
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := program.Run(s.Arrays()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, array := range out {
+			if err := (sightline.Matrix{Rows: 1, Cols: len(engine.Values(array)), Data: engine.Values(array)}).Finite(); err != nil {
+				t.Errorf("%s: output %d: %v", name, i, err)
+			}
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 
 	"sightline/benchmark"
 	"sightline/dataset/world"
+	"sightline/engine"
 	"sightline/internal/terminal"
 )
 
@@ -148,8 +149,33 @@ func (s *series) stage(stage benchmark.Stage) {
 	s.set(stage.What, float64(stage.Done), math.Max(1, float64(stage.Of)), note)
 }
 
+// tables is what a benchmark found.
+type tables interface {
+	Write(w io.Writer, width int) error
+}
+
+// tabulate runs a benchmark on the engine in force and prints what it found.
+func (a *app) tabulate(dir string, run func(e *engine.Engine, report func(benchmark.Stage)) (tables, error)) error {
+	s, err := a.settings("", "")
+	if err != nil {
+		return err
+	}
+	e, err := s.engine()
+	if err != nil {
+		return err
+	}
+	progress := series{start: a.bar}
+	defer func() { progress.close() }()
+	result, err := run(e, progress.stage)
+	if err != nil {
+		return trainError(dir, err)
+	}
+	progress.close()
+	return a.tables(result, dir)
+}
+
 // tables prints the tables of a benchmark, which lie in its folder too.
-func (a *app) tables(result interface{ Write(io.Writer, int) error }, dir string) error {
+func (a *app) tables(result tables, dir string) error {
 	return a.print(result, func() error {
 		if err := result.Write(a.out, a.out.Width()); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 
 	"sightline/benchmark"
 	"sightline/dataset/world"
+	"sightline/engine"
 )
 
 func (a *app) benchCaptionsCommand() *cobra.Command {
@@ -30,22 +31,9 @@ Every training is a run of its own below DIR; stopped, the same command goes on 
 			if _, err := world.ExtentOf(plan.Size); err != nil {
 				return usage("--size", "--size base", "%v", err)
 			}
-			s, err := a.settings("", "")
-			if err != nil {
-				return err
-			}
-			e, err := s.engine()
-			if err != nil {
-				return err
-			}
-			progress := series{start: a.bar}
-			defer func() { progress.close() }()
-			result, err := benchmark.Captions(cmd.Context(), e, plan, progress.stage)
-			if err != nil {
-				return trainError(plan.Dir, err)
-			}
-			progress.close()
-			return a.tables(result, plan.Dir)
+			return a.tabulate(plan.Dir, func(e *engine.Engine, report func(benchmark.Stage)) (tables, error) {
+				return benchmark.Captions(cmd.Context(), e, plan, report)
+			})
 		},
 	}
 	flags := cmd.Flags()

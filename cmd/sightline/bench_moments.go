@@ -5,6 +5,7 @@ import (
 
 	"sightline/benchmark"
 	"sightline/dataset/world"
+	"sightline/engine"
 )
 
 func (a *app) benchMomentsCommand() *cobra.Command {
@@ -37,22 +38,9 @@ stopped, the same command goes on where it was.`,
 				return err
 			}
 			plan.Methods = chosen
-			s, err := a.settings("", "")
-			if err != nil {
-				return err
-			}
-			e, err := s.engine()
-			if err != nil {
-				return err
-			}
-			progress := series{start: a.bar}
-			defer func() { progress.close() }()
-			result, err := benchmark.Moments(cmd.Context(), e, plan, progress.stage)
-			if err != nil {
-				return trainError(plan.Dir, err)
-			}
-			progress.close()
-			return a.tables(result, plan.Dir)
+			return a.tabulate(plan.Dir, func(e *engine.Engine, report func(benchmark.Stage)) (tables, error) {
+				return benchmark.Moments(cmd.Context(), e, plan, report)
+			})
 		},
 	}
 	flags := cmd.Flags()
