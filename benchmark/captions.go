@@ -28,6 +28,7 @@ type CaptionPlan struct {
 	Size   string // of the world
 	Seeds  int    // trainings of each method
 	Epochs int    // of each training
+	On     string // the split that models are tested on: "test", or "val" while choices are still being made
 	Dir    string // where runs, features, captions and results are kept
 }
 
@@ -104,7 +105,7 @@ func Captions(ctx context.Context, e *engine.Engine, plan CaptionPlan, report fu
 	}
 	b := &captionBench{CaptionPlan: plan, engine: e, encoder: encoder, report: report}
 	for _, d := range domains {
-		split, pairs, err := b.open(ctx, b.split(d.domain, "test"))
+		split, pairs, err := b.open(ctx, b.split(d.domain, b.On))
 		if err != nil {
 			return CaptionResult{}, err
 		}

@@ -22,6 +22,7 @@ type CaptionResult struct {
 	Size      string             `json:"size"`
 	Seeds     int                `json:"seeds"`
 	Epochs    int                `json:"epochs"`
+	On        string             `json:"on"` // the split tested on: "test" or "val"
 	Encoder   string             `json:"encoder"`
 	Backend   string             `json:"backend"`
 	Tokenizer captions.Tokenizer `json:"tokenizer"`
@@ -49,7 +50,7 @@ func (r CaptionResult) columns() []string { return []string{"BLEU-4", r.Meteor, 
 // nearest caption.
 func (b *captionBench) tabulate(all []captionRow) (CaptionResult, error) {
 	one := all[0].seeds[0].results[0]
-	result := CaptionResult{Size: b.Size, Seeds: b.Seeds, Epochs: b.Epochs, Encoder: b.encoder.ID().String(), Backend: b.engine.Name(),
+	result := CaptionResult{Size: b.Size, Seeds: b.Seeds, Epochs: b.Epochs, On: b.On, Encoder: b.encoder.ID().String(), Backend: b.engine.Name(),
 		Tokenizer: one.Tokenizer, Meteor: one.Meteor, Videos: len(b.test[0].Videos)}
 	for _, row := range all {
 		line := CaptionRow{Name: row.name, Numbers: map[string]map[string]metric.Estimate{}, Watched: map[string]float64{}}
@@ -129,7 +130,11 @@ func (b *captionBench) compare(before, after captionRow, domain int) ([]metric.D
 func (r CaptionResult) grids() []metric.Grid {
 	var all []metric.Grid
 	for _, domain := range domains {
-		g := metric.Grid{Title: "Captions, " + domain.name, Decimals: 1, Head: r.columns()}
+		title := "Captions, " + domain.name
+		if r.On != "test" {
+			title += " (" + r.On + ")"
+		}
+		g := metric.Grid{Title: title, Decimals: 1, Head: r.columns()}
 		for _, row := range r.Rows {
 			line := metric.Line{Name: row.Name}
 			for _, name := range r.columns() {
@@ -202,7 +207,7 @@ func (r CaptionResult) markdown(w io.Writer) error {
 const (
 	sheetVideos = 10
 	// sheetRule says how the videos of captions.png were chosen.
-	sheetRule = "Test clips at equal distances of their order by the CIDEr of the decoder's caption, the best first and the worst last. Below each method's caption of seed 1 " +
+	sheetRule = "Clips at equal distances of their order by the CIDEr of the decoder's caption, the best first and the worst last. Below each method's caption of seed 1 " +
 		"stands the first of the five references; CIDEr is measured on all of them."
 )
 

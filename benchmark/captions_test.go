@@ -14,7 +14,7 @@ import (
 // A small benchmark of captions runs to its end, and reads its runs back to the same numbers.
 func TestCaptions(t *testing.T) {
 	e := enginetest.Open(t)
-	plan := CaptionPlan{Size: "demo", Seeds: 1, Epochs: 1, Dir: t.TempDir()}
+	plan := CaptionPlan{Size: "demo", Seeds: 1, Epochs: 1, On: "val", Dir: t.TempDir()}
 	trained, written := 0, 0
 	report := func(s Stage) {
 		if s.Loss != 0 {

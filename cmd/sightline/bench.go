@@ -109,7 +109,7 @@ func (b *benching) run(cmd *cobra.Command, methods []benchmark.Method) error {
 		return usage("--captions", "--captions 1", "%d captions are none", plan.Captions)
 	}
 	if plan.On != "test" && plan.On != "val" {
-		return usage("--on", "--on val", "%q is neither test nor val", plan.On)
+		return notASplit(plan.On)
 	}
 	if _, err := world.ExtentOf(plan.Size); err != nil {
 		return usage("--size", "--size base", "%v", err)
@@ -139,6 +139,9 @@ func (b *benching) run(cmd *cobra.Command, methods []benchmark.Method) error {
 	progress.close()
 	return a.tables(result, plan.Dir)
 }
+
+// notASplit refuses to test on a split of that name.
+func notASplit(on string) error { return usage("--on", "--on val", "%q is neither test nor val", on) }
 
 // stage shows how far a benchmark is.
 func (s *series) stage(stage benchmark.Stage) {

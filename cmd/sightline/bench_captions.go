@@ -28,6 +28,9 @@ Every training is a run of its own below DIR; stopped, the same command goes on 
 			if plan.Seeds < 1 || plan.Epochs < 1 {
 				return usage("--seeds, --epochs", "--seeds 3 --epochs 2", "%d trainings of %d epochs are none", plan.Seeds, plan.Epochs)
 			}
+			if plan.On != "test" && plan.On != "val" {
+				return notASplit(plan.On)
+			}
 			if _, err := world.ExtentOf(plan.Size); err != nil {
 				return usage("--size", "--size base", "%v", err)
 			}
@@ -40,6 +43,7 @@ Every training is a run of its own below DIR; stopped, the same command goes on 
 	flags.StringVar(&plan.Dir, "out", "", "folder of the runs and the result (needed)")
 	flags.StringVar(&plan.Size, "size", plan.Size, "size of the world: demo, small, base or large")
 	flags.IntVar(&plan.Seeds, "seeds", plan.Seeds, "trainings of each method")
+	flags.StringVar(&plan.On, "on", "test", "split to test on: test, or val while choices are still being made")
 	flags.IntVar(&plan.Epochs, "epochs", plan.Epochs, "passes over the training captions of each training")
 	if err := cmd.MarkFlagRequired("out"); err != nil {
 		panic(err)

@@ -33,8 +33,8 @@ const (
 // Sheet is a page of rows, each a few pictures with words beside them.
 type Sheet struct {
 	Title   string
-	Rule    string // below the title: how rows were chosen, what to know of them
-	Picture [2]vg.Length
+	Rule    string       // below the title: how rows were chosen, what to know of them
+	Picture [2]vg.Length // width and height of the box that a picture has, in points
 	Rows    []SheetRow
 	Words   vg.Length                  // where the words end, from the left; 0 for the right border
 	Legend  func(p Pen, top vg.Length) // draws beside the title; may be nil
