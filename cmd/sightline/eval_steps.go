@@ -60,8 +60,8 @@ func (a *app) evalStepsCommand() *cobra.Command {
 		Short: "Measure models on the steps of tasks: recall as CrossTask's, frame accuracy as COIN's",
 		Long: `Steps compares every second of the videos of a split with the steps of their tasks.
 
-Recall is CrossTask's: one frame for each step, in order, by the official dynamic programme, and the mean
-over tasks; beside it what evenly spread steps, a random order and random frames reach.
+Recall is CrossTask's: one frame for each step, in order, by the official dynamic programme, and the
+mean over tasks; beside it what evenly spread steps, a random order and random frames reach.
 
 Accuracy is COIN's: every second is called by the step that fits it best, or background where even that
 one scores below a threshold; beside it the share of background and what one label for all frames
