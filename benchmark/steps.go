@@ -153,7 +153,7 @@ func (b stepBench) sheet(ctx context.Context, all [][][]stepsFound) (stepSheet, 
 	for i := range none {
 		none[i] = steps.None
 	}
-	sheet.bands = append([]stepBand{{"people", truth, none}}, sheet.bands...)
+	sheet.bands = append([]stepBand{{"as marked", truth, none}}, sheet.bands...)
 	if len(frames) != len(truth) {
 		return stepSheet{}, &sightline.Error{Kind: sightline.Failed, What: "draw the steps of " + video.ID, Err: fmt.Errorf("%d frames for %d seconds", len(frames), len(truth))}
 	}

@@ -21,7 +21,7 @@ type stepSheet struct {
 	task   dataset.Task
 	labels []int // of the task's steps
 	frames []sightline.Frame
-	bands  []stepBand // people's first
+	bands  []stepBand // that of the truth first
 }
 
 // stepBand is what somebody says of every frame: its label, and the step located there.
