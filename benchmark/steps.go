@@ -31,6 +31,7 @@ type stepsFound struct {
 	located   []steps.Video
 	labelled  []steps.Labelled
 	alone     []steps.Labelled // where background is no choice
+	inOrder   []steps.Labelled // by the order of the steps, without a threshold
 	threshold float64          // of background
 }
 
@@ -121,6 +122,9 @@ func (b stepBench) find(ctx context.Context, method Method, seed uint64) ([]step
 			return nil, err
 		}
 		found.labelled, found.alone = tasks.Label(scores, threshold), tasks.Label(scores, train.NoBackground)
+		if found.inOrder, err = tasks.LabelInOrder(scores, model.Scale()); err != nil {
+			return nil, err
+		}
 		all = append(all, found)
 	}
 	return all, nil

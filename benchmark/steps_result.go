@@ -65,7 +65,7 @@ func (b stepBench) tabulate(all [][][]stepsFound) (StepResult, error) {
 			}
 			section.Tests = append(section.Tests, test)
 		}
-		if err := section.baselines(first[0]); err != nil {
+		if err := section.baselines(first[0], b.test[d].LabelEvenly()); err != nil {
 			return StepResult{}, err
 		}
 		result.Sections = append(result.Sections, section)
@@ -83,7 +83,8 @@ func (s *StepSection) add(name string, seeds []stepsFound, single bool) error {
 	} else {
 		row.Name = fmt.Sprintf("%s (%d seeds)", name, len(seeds))
 	}
-	var numbers [4][]metric.Estimate
+	ordered := StepRow{Name: row.Name + ", in order"}
+	var numbers [6][]metric.Estimate
 	for _, found := range seeds {
 		recall, err := steps.Judge(found.located, options)
 		if err != nil {
@@ -97,13 +98,17 @@ func (s *StepSection) add(name string, seeds []stepsFound, single bool) error {
 		if err != nil {
 			return err
 		}
+		inOrder, err := steps.JudgeLabels(found.inOrder, options)
+		if err != nil {
+			return err
+		}
 		s.Videos, s.Frames, s.Background = frames.Videos, frames.Frames, frames.Background
-		for i, estimate := range []metric.Estimate{recall.Mean.Estimate, frames.Accuracy, frames.Steps, alone.Steps} {
+		for i, estimate := range []metric.Estimate{recall.Mean.Estimate, frames.Accuracy, frames.Steps, alone.Steps, inOrder.Accuracy, inOrder.Steps} {
 			numbers[i] = append(numbers[i], estimate)
 		}
 		row.Thresholds = append(row.Thresholds, found.threshold)
 	}
-	for i, into := range []**metric.Estimate{&row.Recall, &row.Accuracy, &row.OnSteps, &row.Alone} {
+	for i, into := range []**metric.Estimate{&row.Recall, &row.Accuracy, &row.OnSteps, &row.Alone, &ordered.Accuracy, &ordered.OnSteps} {
 		estimate := numbers[i][0]
 		if len(seeds) > 1 {
 			var values []float64
@@ -114,7 +119,7 @@ func (s *StepSection) add(name string, seeds []stepsFound, single bool) error {
 		}
 		*into = &estimate
 	}
-	s.Rows = append(s.Rows, row)
+	s.Rows = append(s.Rows, row, ordered)
 	return nil
 }
 
@@ -122,11 +127,9 @@ func (s *StepSection) add(name string, seeds []stepsFound, single bool) error {
 func compareSteps(method string, seeds []stepsFound, against string, others []stepsFound) (Test, error) {
 	test := Test{Method: method, Against: against}
 	var located [2][][]steps.Video
-	var labelled, alone [2][][]steps.Labelled
 	for i, list := range [][]stepsFound{others, seeds} {
 		for _, found := range list {
 			located[i] = append(located[i], found.located)
-			labelled[i], alone[i] = append(labelled[i], found.labelled), append(alone[i], found.alone)
 		}
 	}
 	recall, err := steps.Compare(located[0], located[1], metric.Options{})
@@ -134,26 +137,50 @@ func compareSteps(method string, seeds []stepsFound, against string, others []st
 		return test, err
 	}
 	recall.Metric = "step recall, " + recall.Metric
-	labels, err := steps.CompareLabels(labelled[0], labelled[1], metric.Options{})
-	if err != nil {
-		return test, err
+	test.Differences = append(test.Differences, recall)
+	for _, way := range []struct {
+		name  string
+		first int // of the differences that say something
+		of    func(stepsFound) []steps.Labelled
+	}{
+		{"", 0, func(f stepsFound) []steps.Labelled { return f.labelled }},
+		{"steps alone: ", 1, func(f stepsFound) []steps.Labelled { return f.alone }},
+		{"in order: ", 0, func(f stepsFound) []steps.Labelled { return f.inOrder }},
+	} {
+		var labelled [2][][]steps.Labelled
+		for i, list := range [][]stepsFound{others, seeds} {
+			for _, found := range list {
+				labelled[i] = append(labelled[i], way.of(found))
+			}
+		}
+		differences, err := steps.CompareLabels(labelled[0], labelled[1], metric.Options{})
+		if err != nil {
+			return test, err
+		}
+		for _, d := range differences[way.first:] {
+			d.Metric = way.name + d.Metric
+			test.Differences = append(test.Differences, d)
+		}
 	}
-	only, err := steps.CompareLabels(alone[0], alone[1], metric.Options{})
-	if err != nil {
-		return test, err
-	}
-	test.Differences = append([]metric.Difference{recall}, steps.WithAlone(labels, only)...)
 	return test, nil
 }
 
 // baselines adds what is reached without a model.
-func (s *StepSection) baselines(any stepsFound) error {
+func (s *StepSection) baselines(any stepsFound, evenly []steps.Labelled) error {
 	recall, err := steps.Judge(any.located, metric.Options{Resamples: -1})
 	if err != nil {
 		return err
 	}
-	for _, b := range recall.Baselines {
-		s.Rows = append(s.Rows, StepRow{Name: b.Name, Recall: &b.Estimate})
+	even, err := steps.JudgeLabels(evenly, metric.Options{Resamples: -1})
+	if err != nil {
+		return err
+	}
+	for i, b := range recall.Baselines {
+		row := StepRow{Name: b.Name, Recall: &b.Estimate}
+		if i == 0 { // uniform
+			row.Accuracy, row.OnSteps = &even.Accuracy, &even.Steps
+		}
+		s.Rows = append(s.Rows, row)
 	}
 	frames, err := steps.JudgeLabels(any.labelled, metric.Options{Resamples: -1})
 	s.Rows = append(s.Rows, StepRow{Name: "one label for all frames", Accuracy: &frames.Majority})

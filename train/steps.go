@@ -249,6 +249,39 @@ func (t Tasks) Locate(scores []sightline.Matrix, scale float64) ([]steps.Video, 
 	return videos, nil
 }
 
+// LabelInOrder gives every second of each video a label as its task's order has it: each step in turn takes some seconds in a
+// row, and those that fit the step that is due no better than steps at large are background. It needs no threshold, but knows
+// the order. Scale is that of Locate.
+func (t Tasks) LabelInOrder(scores []sightline.Matrix, scale float64) ([]steps.Labelled, error) {
+	var videos []steps.Labelled
+	for i, v := range t.Set.Videos {
+		labels := t.Set.Labels(v.Task)
+		options := steps.Options{Repeat: true, Background: steps.Indifferent(len(labels))}
+		located, err := steps.Locate(steps.Costs(Scaled(scores[i], scale)), options)
+		if err != nil {
+			return nil, fmt.Errorf("video %s: %w", v.ID, err)
+		}
+		predicted := make([]int, len(located))
+		for frame, k := range located {
+			if k != steps.None {
+				predicted[frame] = labels[k]
+			}
+		}
+		videos = append(videos, steps.Labelled{ID: v.ID, Truth: t.labels(i, len(located)), Predicted: predicted})
+	}
+	return videos, nil
+}
+
+// LabelEvenly deals the seconds of each video out to the steps of its task in equal parts, whatever they show.
+func (t Tasks) LabelEvenly() []steps.Labelled {
+	var videos []steps.Labelled
+	for i, v := range t.Set.Videos {
+		frames := t.Videos[i].Features.Rows
+		videos = append(videos, steps.Labelled{ID: v.ID, Truth: t.labels(i, frames), Predicted: steps.Evenly(frames, t.Set.Labels(v.Task))})
+	}
+	return videos
+}
+
 // Scaled returns a matrix times a factor.
 func Scaled(m sightline.Matrix, factor float64) sightline.Matrix {
 	scaled := sightline.NewMatrix(m.Rows, m.Cols)

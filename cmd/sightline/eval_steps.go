@@ -24,7 +24,9 @@ type evalStepsJSON struct {
 	Confidence float64          `json:"confidence,omitempty"`
 	Tasks      int              `json:"tasks"`
 	Models     []stepsRow       `json:"models"`
-	Tests      []stepsTest      `json:"tests"` // of every model against the first
+	// Evenly is the accuracy of frames dealt out to the steps in equal parts; missing where steps have no order.
+	Evenly *steps.LabelReport `json:"evenly,omitempty"`
+	Tests  []stepsTest        `json:"tests"` // of every model against the first
 }
 
 // stepsRow is what a model reaches.
@@ -35,12 +37,16 @@ type stepsRow struct {
 	Frames    steps.LabelReport `json:"frames"`
 	// Alone is the accuracy over frames with a step where background is no choice.
 	Alone metric.Estimate `json:"accuracy_steps_alone"`
+	// InOrder is of frames that are labelled by the order of the steps, without a threshold; missing where they have none.
+	InOrder *steps.LabelReport `json:"in_order,omitempty"`
 
 	data     train.DataRecord
 	tasks    int // that videos of the split carry out
 	located  []steps.Video
 	labelled []steps.Labelled
 	alone    []steps.Labelled
+	inOrder  []steps.Labelled
+	evenly   []steps.Labelled
 }
 
 // stepsTest is the paired test between two models on the same videos.
@@ -68,7 +74,8 @@ one scores below a threshold; beside it the share of background and what one lab
 reaches. No classifier is trained, so the number is no row of COIN's table: steps are told by their
 texts, among those of the video's own task. The threshold is the one that is right about most frames of
 --val; a rendered test split has its own. Without --val no frame of other data is called background.
-Steps alone is the accuracy over frames with a step where background is no choice.
+Steps alone is the accuracy over frames with a step where background is no choice. Rows in order know
+the order of the steps and no threshold: each step in turn takes some seconds in a row.
 
 DATA is a rendered split (world:A/base/tasks/test), or crosstask:FOLDER/val or coin:FOLDER/test with
 the official files in FOLDER and the videos in FOLDER/videos, or features made elsewhere in --imported
@@ -105,6 +112,13 @@ the official files in FOLDER and the videos in FOLDER/videos, or features made e
 				result.Data, result.Tasks, result.Models = row.data, row.tasks, append(result.Models, row)
 			}
 
+			if evenly := result.Models[0].evenly; evenly != nil {
+				report, err := steps.JudgeLabels(evenly, metric.Options{Resamples: -1})
+				if err != nil {
+					return err
+				}
+				result.Evenly = &report
+			}
 			for _, row := range result.Models[1:] {
 				if options.Resamples < 0 {
 					break
@@ -200,6 +214,14 @@ func (a *app) measureSteps(ctx context.Context, o *opener, name string, from ste
 			return row, err
 		}
 		row.Recall = &report
+		if row.inOrder, err = tasks.LabelInOrder(scores, m.Scale()); err != nil {
+			return row, err
+		}
+		inOrder, err := steps.JudgeLabels(row.inOrder, options)
+		if err != nil {
+			return row, err
+		}
+		row.InOrder, row.evenly = &inOrder, tasks.LabelEvenly()
 	}
 	threshold := train.NoBackground
 	if row.Threshold != nil {
@@ -249,15 +271,23 @@ func (r stepsRow) against(other stepsRow, options metric.Options) (stepsTest, er
 		d.Metric = "step recall, " + d.Metric
 		test.Differences = append(test.Differences, d)
 	}
-	labels, err := steps.CompareLabels([][]steps.Labelled{r.labelled}, [][]steps.Labelled{other.labelled}, options)
-	if err != nil {
-		return test, err
+	for _, way := range []struct {
+		name      string
+		first     int // of the differences that say something
+		ours, its []steps.Labelled
+	}{{"", 0, r.labelled, other.labelled}, {"steps alone: ", 1, r.alone, other.alone}, {"in order: ", 0, r.inOrder, other.inOrder}} {
+		if way.ours == nil {
+			continue
+		}
+		labels, err := steps.CompareLabels([][]steps.Labelled{way.ours}, [][]steps.Labelled{way.its}, options)
+		if err != nil {
+			return test, err
+		}
+		for _, d := range labels[way.first:] {
+			d.Metric = way.name + d.Metric
+			test.Differences = append(test.Differences, d)
+		}
 	}
-	alone, err := steps.CompareLabels([][]steps.Labelled{r.alone}, [][]steps.Labelled{other.alone}, options)
-	if err != nil {
-		return test, err
-	}
-	test.Differences = append(test.Differences, steps.WithAlone(labels, alone)...)
 	return test, nil
 }
 
@@ -281,6 +311,14 @@ func (a *app) printEvalSteps(result evalStepsJSON) error {
 	frames := metric.Grid{Title: "\nFrame accuracy % as COIN's, among the steps of the task and background", Decimals: 1, Head: []string{"with background", "on steps", "steps alone"}}
 	for _, row := range result.Models {
 		frames.Lines = append(frames.Lines, metric.Line{Name: row.Model, Cells: []*metric.Estimate{&row.Frames.Accuracy, &row.Frames.Steps, &row.Alone}})
+		if row.InOrder != nil {
+			cells := []*metric.Estimate{&row.InOrder.Accuracy, &row.InOrder.Steps, nil}
+			frames.Lines = append(frames.Lines, metric.Line{Name: row.Model + ", in order", Cells: cells})
+		}
+	}
+	if result.Evenly != nil {
+		cells := []*metric.Estimate{&result.Evenly.Accuracy, &result.Evenly.Steps, nil}
+		frames.Lines = append(frames.Lines, metric.Line{Name: "uniform", Cells: cells})
 	}
 	majority := []*metric.Estimate{&first.Frames.Majority, nil, nil}
 	frames.Lines = append(frames.Lines, metric.Line{Name: "one label for all frames", Cells: majority})

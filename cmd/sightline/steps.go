@@ -115,7 +115,8 @@ says nothing.`,
 			}
 			progress.close()
 			result := stepsJSON{Video: video, Script: script, Model: m.name, Space: rows.Space}
-			if result.Space.Head = m.bundle.Space.Head; len(texts) > rows.Rows.Rows {
+			result.Space.Text, result.Space.Head = m.encoders.Texts.ID(), m.bundle.Space.Head
+			if len(texts) > rows.Rows.Rows {
 				return usage("find the steps of "+script+" in "+title(video), fmt.Sprintf("a shorter script, or more frames: --rate %v", math.Ceil(files.settings.Rate*float64(len(texts))/float64(rows.Rows.Rows))),
 					"it has %d steps, the video %d frames at %v a second, and every step needs one of its own", len(texts), rows.Rows.Rows, files.settings.Rate)
 			}
@@ -201,8 +202,8 @@ func (r *stepsJSON) locate(ctx context.Context, m model, sentences []align.Sente
 	r.Scale = m.align.Scale()
 	scores := similar.T() // [T, K]
 	costs := steps.Costs(train.Scaled(scores, r.Scale))
-	indifferent := math.Log(float64(len(sentences))) // the cost of a frame that fits all steps alike
-	if len(sentences) == 1 {                         // a softmax over one step is 1 whatever the frame shows
+	indifferent := steps.Indifferent(len(sentences))
+	if len(sentences) == 1 { // a softmax over one step is 1 whatever the frame shows
 		costs, indifferent = train.Scaled(scores, -r.Scale), -r.Scale*mean(scores.Data)
 	}
 	located, err := steps.Locate(costs, steps.Options{})

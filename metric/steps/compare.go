@@ -34,13 +34,6 @@ func CompareLabels(a, b [][]Labelled, options metric.Options) ([]metric.Differen
 	return compare(a, b, options, accuracies)
 }
 
-// WithAlone joins the differences of labels with that over frames with a step of other labels, where background was no choice.
-func WithAlone(labels, alone []metric.Difference) []metric.Difference {
-	last := alone[len(alone)-1]
-	last.Metric = "accuracy of steps alone"
-	return append(labels, last)
-}
-
 func compare[V any](a, b [][]V, options metric.Options, totals func([]V) (metric.Totals, error)) ([]metric.Difference, error) {
 	var means [2]metric.Totals
 	for i, runs := range [][][]V{a, b} {

@@ -20,6 +20,16 @@ func Label(scores sightline.Matrix, labels []int, threshold float64) []int {
 	return result
 }
 
+// Evenly returns the labels of frames that are dealt out to the steps in equal parts, in their order: what knowing the order
+// alone gives.
+func Evenly(frames int, labels []int) []int {
+	result := make([]int, frames)
+	for t := range result {
+		result[t] = labels[t*len(labels)/frames]
+	}
+	return result
+}
+
 // best returns the step of the highest score, the first of equals.
 func best(row []float32) (step int, score float64) {
 	score = math.Inf(-1)

@@ -188,6 +188,12 @@ func TestThreshold(t *testing.T) {
 	}
 }
 
+func TestEvenly(t *testing.T) {
+	if got := Evenly(7, []int{4, 5, 6}); !slices.Equal(got, []int{4, 4, 4, 5, 5, 6, 6}) {
+		t.Errorf("seven frames are dealt out as %v", got)
+	}
+}
+
 func TestCompare(t *testing.T) {
 	truth := NewTruth(4, 1)
 	truth.Mark(0, sightline.Span{Start: 1, End: 2})
