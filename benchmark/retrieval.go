@@ -3,7 +3,7 @@
 // folder of its own, so a benchmark that is stopped goes on where it was.
 //
 // Confidence and Anchors train nothing: they look at one model trained with CALM, at what its numbers are worth and at what it
-// sees.
+// sees. Moments trains models of moments on films; Steps trains on clips and looks for the steps of tasks in films.
 //
 // It sits above train and metric and below the command line. Start at Retrieval; Predict says beforehand how long it takes.
 package benchmark

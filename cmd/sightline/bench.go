@@ -19,7 +19,7 @@ func (a *app) benchCommand() *cobra.Command {
 		Use:     "bench",
 		Short:   "Measure methods against one another on the rendered world",
 		Example: "  sightline bench retrieval --out build/tables",
-	}, a.benchRetrievalCommand(), a.benchAblateCommand(), a.benchMomentsCommand(), a.benchCaptionsCommand(), a.benchConfidenceCommand(), a.benchAnchorsCommand())
+	}, a.benchRetrievalCommand(), a.benchAblateCommand(), a.benchMomentsCommand(), a.benchStepsCommand(), a.benchCaptionsCommand(), a.benchConfidenceCommand(), a.benchAnchorsCommand())
 }
 
 func (a *app) benchRetrievalCommand() *cobra.Command {

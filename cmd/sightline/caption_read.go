@@ -2,21 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
 	"slices"
 
 	"sightline"
 	"sightline/align"
 	"sightline/caption"
 	"sightline/corpus"
-	"sightline/dataset"
 	"sightline/encoder"
 	"sightline/feature"
 	"sightline/internal/terminal"
-	"sightline/library"
 	"sightline/search"
 	"sightline/train"
 )
@@ -146,36 +141,32 @@ func (c captioner) subjects(ctx context.Context, asked captionRequest, progress 
 	if asked.data != "" {
 		return c.split(ctx, asked.data, progress)
 	}
-	shelf := captionShelf{captioner: c, settings: library.DefaultSettings(), progress: progress}
-	archive, err := library.Open(c.opener.Archive.Value)
-	switch {
-	case err == nil:
-		defer archive.Close()
-		shelf.settings, shelf.features, shelf.space = archive.Settings(), archive.Features(), archive.FeatureSpace(c.frames)
-		if shelf.known, err = archive.Videos(ctx); err != nil {
-			return subjects{}, err
-		}
-	case asked.all || sightline.KindOf(err) != sightline.NotReady:
+	files, close, err := c.opener.videoFiles(ctx, c.frames, 0, progress)
+	if err != nil {
 		return subjects{}, err
+	}
+	defer close()
+	if asked.all && !files.archived {
+		return subjects{}, files.absent
 	}
 	videos := make([]sightline.Video, len(asked.videos))
 	for i, v := range asked.videos {
-		if videos[i], err = shelf.find(ctx, v.name); err != nil {
+		if videos[i], err = files.find(ctx, v.name); err != nil {
 			return subjects{}, err
 		}
 	}
 	if asked.all {
-		for _, v := range shelf.known {
+		for _, v := range files.known {
 			videos = append(videos, v.Video)
 		}
 	}
 	parts := func(i int) ([]feature.Features, error) {
-		rows, err := shelf.rows(ctx, videos[i])
+		rows, err := files.rows(ctx, videos[i])
 		if err != nil {
 			return nil, err
 		}
 		if asked.all || asked.videos[i].span == nil {
-			return rows.Windows(shelf.settings.WindowRows, 0), nil
+			return rows.Windows(files.settings.WindowRows, 0), nil
 		}
 		part, ok := overlapping(rows, *asked.videos[i].span)
 		if !ok {
@@ -204,57 +195,6 @@ func (c captioner) split(ctx context.Context, name string, progress *series) (su
 			return data.Frames(ctx, i, corpus.Uniform(captionPictures), captionPixels)
 		},
 	}, nil
-}
-
-// captionShelf finds videos and their rows: in the archive, where they are there and of the model's encoder, else in files.
-type captionShelf struct {
-	captioner
-	settings library.Settings
-	features feature.Store // of the archive; without a folder where there is none
-	space    sightline.Space
-	known    []library.Video
-	progress *series
-}
-
-// find returns the video called name: an id or a path of the archive, or a file.
-func (s captionShelf) find(ctx context.Context, name string) (sightline.Video, error) {
-	path, err := filepath.Abs(name)
-	if err != nil {
-		return sightline.Video{}, err
-	}
-	for _, v := range s.known {
-		if v.ID == name || slices.Contains(v.Paths, path) {
-			return v.Video, nil
-		}
-	}
-	data, err := openData(ctx, []string{name})
-	if err != nil {
-		return sightline.Video{}, err
-	}
-	return data.Set.Videos[0], nil
-}
-
-// rows returns the features of a video at the archive's rate.
-func (s captionShelf) rows(ctx context.Context, v sightline.Video) (feature.Features, error) {
-	if s.features.Dir != "" {
-		rows, err := s.features.Read(feature.Header{VideoID: v.ID, Stream: feature.Frame, Space: s.space})
-		if !errors.Is(err, fs.ErrNotExist) {
-			return rows, err
-		}
-	}
-	if v.Path == "" {
-		return feature.Features{}, &sightline.Error{
-			Kind: sightline.NotReady, What: "caption " + title(v), Err: fmt.Errorf("the archive has no features of %v, and there is no file to encode", s.frames.ID()),
-		}
-	}
-	data := corpus.Corpus{Name: title(v), Set: dataset.Set{Videos: []sightline.Video{v}}}
-	all, err := data.Encode(ctx, s.frames, corpus.Rate(s.settings.Rate), s.opener.store(), func(done int) {
-		s.progress.encoding(data.Name, done, 1)
-	})
-	if err != nil {
-		return feature.Features{}, err
-	}
-	return all[0], nil
 }
 
 // overlapping returns the rows that show some of a span; false where none does.

@@ -186,7 +186,7 @@ N sentences and N videos of the split are decomposed together. Such rows are tra
 			panic(err)
 		}
 	}
-	cmd.AddCommand(a.evalMomentsCommand())
+	cmd.AddCommand(a.evalMomentsCommand(), a.evalStepsCommand())
 	return cmd
 }
 

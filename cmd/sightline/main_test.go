@@ -38,6 +38,7 @@ func TestMain(m *testing.M) {
 //	longcaption FILE WORDS [VIDEO]  writes a caption of so many words for the video x, or for that file
 //	await FILE                    waits until FILE is there
 //	films FOLDER N                renders the first N test films of the world's domain A as videos with subtitles
+//	taskfilm FOLDER               renders the first test film of a task of the world's domain A, with its steps in steps.txt
 //	momentmodel FOLDER RATE [ENCODER]  writes a moment model with fresh weights, of the built-in encoder or as if of another
 //	hub REPOSITORY FOLDER         starts a Hugging Face Hub on loopback that offers a model
 func TestScript(t *testing.T) {
@@ -58,7 +59,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "json": jsonAt, "matrix": matrix, "longcaption": longCaption, "await": await, "hub": offerModel,
-			"films": films, "momentmodel": writeMomentModel,
+			"films": films, "taskfilm": taskFilm, "momentmodel": writeMomentModel,
 		},
 	})
 }

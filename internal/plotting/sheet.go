@@ -19,7 +19,7 @@ import (
 // Measures of a sheet in points; at sheetDPI a picture of 64 pixels covers 128 and stays sharp.
 const (
 	sheetDPI    = 128
-	sheetWidth  = 864
+	SheetWidth  = 864
 	SheetGap    = 9 // around everything
 	LineHeight  = 11
 	pictureGap  = 4.5
@@ -64,11 +64,11 @@ func Letters(bold bool, ink color.Color) text.Style {
 	return text.Style{Color: ink, Font: face, Handler: plot.DefaultTextHandler, YAlign: draw.YTop}
 }
 
-// Black and Grey are the styles of what is said and of what is said of it.
+// Black, Grey and Bold are the styles of what is said, of what is said of it, and of headings.
 var (
 	Black = Letters(false, color.Black)
 	Grey  = Letters(false, color.Gray{110})
-	bold  = Letters(true, color.Black)
+	Bold  = Letters(true, color.Black)
 )
 
 // Write puts text on the sheet, its upper left corner so many points from the left and the top.
@@ -82,8 +82,8 @@ func (p Pen) Bar(ink color.Color, left, top, width, height vg.Length) {
 	p.canvas.FillPolygon(ink, []vg.Point{{X: left, Y: y}, {X: left + width, Y: y}, {X: left + width, Y: y - height}, {X: left, Y: y - height}})
 }
 
-// picture draws a frame as large as fits into a box, at its upper left corner, its sides in proportion.
-func (p Pen) picture(f sightline.Frame, left, top, width, height vg.Length) {
+// Picture draws a frame as large as fits into a box, at its upper left corner, its sides in proportion.
+func (p Pen) Picture(f sightline.Frame, left, top, width, height vg.Length) {
 	scale := min(width/vg.Length(f.Width), height/vg.Length(f.Height))
 	w, h := scale*vg.Length(f.Width), scale*vg.Length(f.Height)
 	lower := vg.Point{X: left, Y: p.height - top - h}
@@ -100,8 +100,8 @@ func Shortened(style text.Style, width vg.Length, words string) string {
 	return words
 }
 
-// broken breaks words into lines no wider than width.
-func broken(style text.Style, width vg.Length, words string) []string {
+// Broken breaks words into lines no wider than width.
+func Broken(style text.Style, width vg.Length, words string) []string {
 	var lines []string
 	line := ""
 	for word := range strings.FieldsSeq(words) {
@@ -119,7 +119,7 @@ func broken(style text.Style, width vg.Length, words string) []string {
 func paragraphs(style text.Style, width vg.Length, all []string) []string {
 	var lines []string
 	for _, words := range all {
-		lines = append(lines, broken(style, width, words)...)
+		lines = append(lines, Broken(style, width, words)...)
 	}
 	return lines
 }
@@ -141,9 +141,15 @@ func enlarged(f sightline.Frame) image.Image {
 	return out
 }
 
+// Page draws a page of SheetWidth and the given height and writes it, whole or not at all.
+func Page(path string, height vg.Length, paint func(p Pen)) error {
+	canvas := vgimg.NewWith(vgimg.UseWH(SheetWidth, height), vgimg.UseDPI(sheetDPI))
+	return Paint(path, canvas, func(c draw.Canvas) { paint(Pen{c, height}) })
+}
+
 // Save draws the sheet and writes it, whole or not at all.
 func (s Sheet) Save(path string) error {
-	rule := broken(Grey, sheetWidth-2*SheetGap, s.Rule)
+	rule := Broken(Grey, SheetWidth-2*SheetGap, s.Rule)
 	pictures := 0
 	for _, row := range s.Rows {
 		pictures = max(pictures, len(row.Pictures))
@@ -151,7 +157,7 @@ func (s Sheet) Save(path string) error {
 	left := SheetGap + vg.Length(pictures)*(s.Picture[0]+pictureGap) + pictureGap
 	right := s.Words
 	if right == 0 {
-		right = sheetWidth - SheetGap
+		right = SheetWidth - SheetGap
 	}
 	top := vg.Length(SheetGap)
 	tops := []vg.Length{top + underTitle + vg.Length(len(rule))*LineHeight + underRule}
@@ -162,10 +168,8 @@ func (s Sheet) Save(path string) error {
 		tops = append(tops, tops[i]+LineHeight+4+body+underRow)
 	}
 	height := tops[len(s.Rows)]
-	canvas := vgimg.NewWith(vgimg.UseWH(sheetWidth, height), vgimg.UseDPI(sheetDPI))
-	return Paint(path, canvas, func(c draw.Canvas) {
-		p := Pen{c, height}
-		p.Write(bold, SheetGap, top, s.Title)
+	return Page(path, height, func(p Pen) {
+		p.Write(Bold, SheetGap, top, s.Title)
 		if s.Legend != nil {
 			s.Legend(p, top)
 		}
@@ -173,11 +177,11 @@ func (s Sheet) Save(path string) error {
 			p.Write(Grey, SheetGap, top+underTitle+vg.Length(i)*LineHeight, line)
 		}
 		for i, row := range s.Rows {
-			p.Bar(color.Gray{215}, SheetGap, tops[i]-5, sheetWidth-2*SheetGap, 0.75)
-			p.Write(bold, SheetGap, tops[i], row.Heading)
+			p.Bar(color.Gray{215}, SheetGap, tops[i]-5, SheetWidth-2*SheetGap, 0.75)
+			p.Write(Bold, SheetGap, tops[i], row.Heading)
 			body := tops[i] + LineHeight + 4
 			for k, frame := range row.Pictures {
-				p.picture(frame, SheetGap+vg.Length(k)*(s.Picture[0]+pictureGap), body, s.Picture[0], s.Picture[1])
+				p.Picture(frame, SheetGap+vg.Length(k)*(s.Picture[0]+pictureGap), body, s.Picture[0], s.Picture[1])
 			}
 			for k, line := range said[i] {
 				p.Write(Black, left, body+vg.Length(k)*LineHeight, line)
