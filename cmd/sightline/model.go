@@ -329,6 +329,7 @@ search: sightline moments uses it, and its clips are encoded from the stored fra
 	}
 	cmd.Flags().StringVar(&name, "name", "", "name of the model in the archive (default its own)")
 	a.encoderFlag(cmd, &encoder)
+	a.textEncoderFlag(cmd)
 	return cmd
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"sightline"
+	"sightline/align/taco/tagger"
 	"sightline/encoder"
 	"sightline/engine/enginetest"
 	"sightline/internal/golden"
@@ -276,4 +277,22 @@ func FuzzConfig(f *testing.F) {
 		}
 		_ = checkTokenizer(text)
 	})
+}
+
+// The pieces of a word weigh what the word does, wherever they are cut: TACo finds them by their bytes.
+func TestPiecesShareTheWeightOfTheirWord(t *testing.T) {
+	const text = "the Unaffable dog"
+	all, err := openSmall(t).EncodeWords(t.Context(), []string{text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	idf := tagger.IDF{Captions: 8, Counts: map[string]int{"unaffable": 2, "dog": 4, "the": 8}}
+	weights, err := tagger.Weights(tagger.List{}, tagger.NounsVerbs, idf, all[0].Text, all[0].Offsets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	word, dog := float32(math.Log(4)), float32(math.Log(2))
+	if want := []float32{0, word, word, word, dog}; !slices.Equal(weights, want) {
+		t.Errorf("the pieces weigh %v, want %v", weights, want)
+	}
 }
