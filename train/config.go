@@ -34,6 +34,8 @@ type Config struct {
 	Batch          int             `yaml:"batch" json:"batch"` // pairs a step
 	Optimizer      OptimizerConfig `yaml:"optimizer" json:"optimizer"`
 
+	TextEncoder string `yaml:"text_encoder,omitempty" json:"text_encoder,omitempty"` // reads sentences and words where Encoder is to see frames alone: a BERT's folder, say; "" for Encoder
+
 	Moments *locate.Config `yaml:"moments,omitempty" json:"moments,omitempty"` // of the task moments, and nil elsewhere
 	Caption *CaptionConfig `yaml:"caption,omitempty" json:"caption,omitempty"` // of the task caption, and nil elsewhere
 }
@@ -170,6 +172,9 @@ func (c Config) Check() error {
 	require(c.Data.Frames > 0, "data.frames is %d", c.Data.Frames)
 	c.checkTask(require)
 	require(c.Tower.Kind == "stored" || c.Tower.Kind == "live", "tower.kind is %q, not stored or live", c.Tower.Kind)
+	require(c.TextEncoder == "" || c.Task != Captions, "text_encoder reads sentences, and the task caption writes them: name the pieces of words as caption.vocabulary")
+	require(c.TextEncoder == "" || c.Tower.Kind != "live", "text_encoder is for tower.kind: stored; a live tower reads its sentences itself")
+	require(c.TextEncoder == "" || c.Data.Features == "", "text_encoder has nothing to read where data.features holds the features of sentences too")
 	require(c.Tower.Hidden >= 0, "tower.hidden is %d", c.Tower.Hidden)
 	require(c.Tower.Words >= 0, "tower.words is %v", c.Tower.Words)
 	require(c.Epochs > 0, "epochs is %d", c.Epochs)

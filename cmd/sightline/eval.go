@@ -174,6 +174,7 @@ N sentences and N videos of the split are decomposed together. Such rows are tra
 	flags.StringArrayVar(&models, "model", nil, "model to measure; may be given again (needed)")
 	flags.StringVar(&data, "data", "", "file of pairs, or a rendered split such as world:A/base/test (needed)")
 	a.encoderFlag(cmd, &encoder)
+	a.textEncoderFlag(cmd)
 	flags.IntVar(&frames, "frames", 0, "uniform frames a video (default those of the first model's training, else 8)")
 	flags.StringVar(&features, "features", "", "folder of stored features (default below the XDG cache home)")
 	flags.StringVar(&saveSims, "save-sims", "", "write the similarities [texts, videos] to an .npy file")
@@ -245,7 +246,7 @@ type evaluation struct {
 	split  *corpus.Corpus
 	frames int
 
-	encoded sightline.ModelID // whose features pairs holds
+	encoded [2]sightline.ModelID // whose features and sentences pairs holds
 	pairs   train.Pairs
 }
 
@@ -260,7 +261,7 @@ func (v *evaluation) score(ctx context.Context, m model) (sightline.Matrix, erro
 
 // pairsOf returns the split as a model's encoders have it.
 func (v *evaluation) pairsOf(ctx context.Context, m model) (train.Pairs, error) {
-	if id := m.encoders.Frames.ID(); v.encoded != id {
+	if ids := [2]sightline.ModelID{m.encoders.Frames.ID(), m.encoders.Texts.ID()}; v.encoded != ids {
 		progress := series{start: v.app.bar}
 		defer func() { progress.close() }()
 		pairs, err := train.StoredPairs(ctx, v.split, train.Setting{
@@ -269,7 +270,7 @@ func (v *evaluation) pairsOf(ctx context.Context, m model) (train.Pairs, error) 
 		if err != nil {
 			return train.Pairs{}, err
 		}
-		v.encoded, v.pairs = id, pairs
+		v.encoded, v.pairs = ids, pairs
 	}
 	return v.pairs, nil
 }

@@ -47,9 +47,14 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
-			models, err := filepath.Abs(filepath.Join("..", "..", "encoder", "clip", "testdata"))
-			env.Setenv("CLIP", models)
-			return err
+			for _, name := range []string{"clip", "bert"} {
+				models, err := filepath.Abs(filepath.Join("..", "..", "encoder", name, "testdata"))
+				if err != nil {
+					return err
+				}
+				env.Setenv(strings.ToUpper(name), models)
+			}
+			return nil
 		},
 		Condition: func(condition string) (bool, error) {
 			if condition == "short" {

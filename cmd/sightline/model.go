@@ -359,6 +359,7 @@ was trained with task: caption is copied only, and sightline caption --model NAM
 	}
 	cmd.Flags().StringVar(&name, "name", "", "name of the model in the archive (default its own)")
 	a.encoderFlag(cmd, &encoder)
+	a.textEncoderFlag(cmd)
 	return cmd
 }
 

@@ -23,6 +23,8 @@ type app struct {
 	json    bool
 	quiet   bool
 
+	textEncoder string // of the verbs that open trained models
+
 	started bool // the command line made sense and a verb runs
 }
 

@@ -113,6 +113,7 @@ from the other, and what is seen when.`,
 	}
 	flags := cmd.Flags()
 	a.encoderFlag(cmd, &encoder)
+	a.textEncoderFlag(cmd)
 	flags.IntVarP(&limit, "limit", "n", search.DefaultLimit, "videos to print at most")
 	flags.BoolVar(&why, "explain", false, "say why, by the model's class anchors")
 	flags.BoolVar(&failEmpty, "fail-empty", false, "exit with 4 when nothing is found")
