@@ -33,6 +33,7 @@ var layers = map[string][]string{
 	"encoder/pixels": {"."},
 	"encoder/clip":   {".", "encoder", "engine"},
 	"encoder/tiny":   {".", "encoder", "engine"},
+	"encoder/bert":   {".", "encoder", "engine"},
 	// Graph code that encoders and aligned models share.
 	"encoder/transformer": {".", "engine"},
 

@@ -25,7 +25,7 @@ const (
 type Model struct {
 	Tower   Tower
 	Head    Head
-	Parts   []NamedPart
+	Parts   Parts
 	Weights *engine.Weights
 	Engine  *engine.Engine
 
@@ -46,16 +46,11 @@ func New(e *engine.Engine, tower Tower, head Head, seed uint64, parts ...NamedPa
 	part = engine.NewWeights()
 	head.Init(part, tower.Dim(), random)
 	weights.Merge(headPrefix, part)
-	for _, p := range parts {
-		if checked, ok := p.Part.(Checked); ok {
-			if err := checked.Check(tower.Dim()); err != nil {
-				return nil, fmt.Errorf("new model: part %s: %w", p.Name, err)
-			}
-		}
-		part := engine.NewWeights()
-		p.Part.Init(part, tower.Dim(), random)
-		weights.Merge(p.prefix(), part)
+	part, err := Parts(parts).NewParameters(tower.Dim(), random)
+	if err != nil {
+		return nil, fmt.Errorf("new model: %w", err)
 	}
+	weights.Merge("", part)
 	weights.Set(LogitScale, []float32{initialLogitScale}) // a scalar, as in CLIP
 	return With(e, tower, head, weights, parts...)
 }
@@ -206,6 +201,27 @@ func (m *Model) RecallVectors(ctx context.Context, videos Encoded) (sightline.Ma
 func (m *Model) ScoreBlock(ctx context.Context, texts, videos Encoded) (sightline.Matrix, error) {
 	return m.score(ctx, texts, videos, m.Head.Traits(), m.scores)
 }
+
+// ScoreRows returns the similarities [A, T] of all texts with every single row of a video of stored features, each row as a
+// video of its own.
+func (m *Model) ScoreRows(ctx context.Context, texts Encoded, video Video) (sightline.Matrix, error) {
+	single := make([]Video, video.Features.Rows)
+	for i := range single {
+		single[i] = Video{ID: video.ID, Features: sightline.Matrix{Rows: 1, Cols: video.Features.Cols, Data: video.Features.Row(i)}}
+		if video.Spans != nil {
+			single[i].Spans = video.Spans[i : i+1]
+		}
+	}
+	encoded, err := m.EncodeVideos(ctx, single)
+	if err != nil {
+		return sightline.Matrix{}, err
+	}
+	return m.ScoreBlock(ctx, texts, encoded)
+}
+
+// Scale returns what similarities are multiplied by before a softmax: the inverse of the temperature that the model was
+// trained to, and of an untrained one CLIP's at the start of training.
+func (m *Model) Scale() float64 { return math.Exp(float64(m.Weights.Float32s(LogitScale)[0])) }
 
 // score runs a program that compares texts with videos in blocks.
 func (m *Model) score(ctx context.Context, texts, videos Encoded, block Traits, program *engine.Program) (sightline.Matrix, error) {

@@ -237,36 +237,17 @@ func (m *Model) ScoreJointly(ctx context.Context, texts, videos Encoded, block i
 
 // Parameters returns the names of the weights that gradients move.
 func (m *Model) Parameters() []string {
-	fixed := map[string]bool{}
+	fixed := m.Parts.Fixed()
 	if head, ok := m.Head.(JointHead); ok {
 		for _, name := range head.Fixed() {
-			fixed[headPrefix+name] = true
+			fixed = append(fixed, headPrefix+name)
 		}
 	}
-	for _, p := range m.Parts {
-		for _, name := range p.Part.Fixed() {
-			fixed[p.prefix()+name] = true
-		}
-	}
-	var names []string
-	for _, name := range m.Weights.Names() {
-		if !fixed[name] {
-			names = append(names, name)
-		}
-	}
-	return names
+	return slices.DeleteFunc(m.Weights.Names(), func(name string) bool { return slices.Contains(fixed, name) })
 }
 
 // Watched names the scalars that a training step returns after its loss.
-func (m *Model) Watched() []string {
-	var names []string
-	for _, p := range m.Parts {
-		if regularizer, ok := p.Part.(Regularizer); ok {
-			names = append(names, regularizer.Watched()...)
-		}
-	}
-	return names
-}
+func (m *Model) Watched() []string { return m.Parts.Watched() }
 
 // Kept names the weights whose new values a training step returns after what is watched: the layer's, the head's, then the parts' own.
 func (m *Model) Kept() []string {
@@ -281,12 +262,5 @@ func (m *Model) Kept() []string {
 			names = append(names, headPrefix+name)
 		}
 	}
-	for _, p := range m.Parts {
-		if counting, ok := p.Part.(Counting); ok {
-			for _, name := range counting.Counted() {
-				names = append(names, p.prefix()+name)
-			}
-		}
-	}
-	return names
+	return append(names, m.Parts.Counted()...)
 }

@@ -1,7 +1,6 @@
 package align
 
 import (
-	"fmt"
 	"math/rand/v2"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -18,11 +17,6 @@ type Step struct {
 	Same          []engine.Array // one array [B, B], 1 where two pairs show one video; none when all are negatives
 }
 
-// PartStep is what one part takes: the tower's inputs of its own texts, and what it draws.
-type PartStep struct {
-	Texts, Noise []engine.Array
-}
-
 // Step lays out a batch. With masked, pairs that show one video are no negatives of each other.
 func (m *Model) Step(batch Batch, masked bool, random *rand.Rand) (Step, error) {
 	var s Step
@@ -37,27 +31,11 @@ func (m *Model) Step(batch Batch, masked bool, random *rand.Rand) (Step, error) 
 	for _, video := range batch.Videos {
 		longest = max(longest, video.Rows())
 	}
-	draw := func(shapes [][]int) []engine.Array {
-		var noise []engine.Array
-		for _, shape := range shapes {
-			noise = append(noise, Uniform(random, shape...))
-		}
-		return noise
-	}
 	if objective, ok := m.Head.(Objective); ok {
-		s.Noise = draw(objective.Noise(len(batch.Videos), Bucket(longest), m.Tower.Dim()))
+		s.Noise = draw(random, objective.Noise(len(batch.Videos), Bucket(longest), m.Tower.Dim()))
 	}
-	for _, p := range m.Parts {
-		var part PartStep
-		if reader, ok := p.Part.(TextPart); ok && len(reader.Texts()) > 0 {
-			if part.Texts, err = m.Tower.TextInputs(reader.Texts()); err != nil {
-				return Step{}, fmt.Errorf("%s: %w", p.Name, err)
-			}
-		}
-		if regularizer, ok := p.Part.(Regularizer); ok {
-			part.Noise = draw(regularizer.Noise(len(batch.Videos), Bucket(longest), m.Tower.Dim()))
-		}
-		s.Parts = append(s.Parts, part)
+	if s.Parts, err = m.Parts.Step(m.Tower, len(batch.Videos), Bucket(longest), random); err != nil {
+		return Step{}, err
 	}
 	if masked {
 		s.Same = []engine.Array{SameVideo(batch.Videos)}
@@ -124,10 +102,6 @@ func (m *Model) Loss(vars engine.Vars, like Step, nodes []*Node) []*Node {
 	}
 	videos, texts, noise := take(like.Videos), take(like.Texts), take(like.Noise)
 	_, same := take(like.Targets), take(like.Same)
-	parts := make([]struct{ Texts, Noise []*Node }, len(m.Parts))
-	for i := range parts {
-		parts[i].Texts, parts[i].Noise = take(like.Parts[i].Texts), take(like.Parts[i].Noise)
-	}
 	contrast := Contrast{Scale: Scale(vars)}
 	if len(same) > 0 {
 		contrast.Same = same[0]
@@ -139,20 +113,15 @@ func (m *Model) Loss(vars engine.Vars, like Step, nodes []*Node) []*Node {
 	if residual, ok := m.Tower.(Residual); ok {
 		before.Plain = residual.Plain(videos, texts)
 	}
-	seen := func(i int, p NamedPart) (Seen, engine.Vars) {
-		own := before
-		own.Texts = parts[i].Texts
-		own.Read = func(in []*Node) *Node { return m.Tower.Text(tower, in) }
-		return own, vars.Under(p.prefix())
-	}
+	before.Read = func(in []*Node) *Node { return m.Tower.Text(tower, in) }
+	views := m.Parts.Views(before, like.Parts, nodes)
 	for i, p := range m.Parts {
 		if weighing, ok := p.Part.(Weighing); ok {
-			own, vars := seen(i, p)
-			contrast.weigh(weighing.Weights(vars, own))
+			contrast.weigh(weighing.Weights(vars.Under(p.prefix()), views[i].Seen))
 		}
 	}
 	var loss *Node
-	var kept, watched []*Node
+	var kept []*Node
 	if layer, _ := m.layer(); layer != nil && layer.Trains() {
 		right, left, kept = m.together(vars, right, left)
 	}
@@ -170,14 +139,8 @@ func (m *Model) Loss(vars engine.Vars, like Step, nodes []*Node) []*Node {
 			loss = Add(loss, own)
 		}
 	}
-	for i, p := range m.Parts {
-		if regularizer, ok := p.Part.(Regularizer); ok {
-			view, vars := seen(i, p)
-			own, scalars := regularizer.Loss(vars, view, parts[i].Noise)
-			count := len(regularizer.Watched())
-			loss, watched, kept = Add(loss, own), append(watched, scalars[:count]...), append(kept, scalars[count:]...)
-		}
-	}
+	loss, watched, counted := m.Parts.Add(vars, loss, views)
+	kept = append(kept, counted...)
 	return append(append([]*Node{loss}, watched...), kept...)
 }
 

@@ -21,14 +21,5 @@ type Warner interface {
 
 // Warnings returns what the parts find wrong, given what happened in every step so far.
 func (m *Model) Warnings(losses []float64, watched map[string][]float64) []Warning {
-	var all []Warning
-	for _, p := range m.Parts {
-		if warner, ok := p.Part.(Warner); ok {
-			for _, w := range warner.Warn(losses, watched) {
-				w.Part, w.Step = p.Name, len(losses)
-				all = append(all, w)
-			}
-		}
-	}
-	return all
+	return m.Parts.Warnings(losses, watched)
 }

@@ -57,49 +57,17 @@ type Epoch struct {
 	Recall [][2]float64 `json:"r1"`
 }
 
-// measure returns a method's model of one seed, trained now or read back from its finished run, tested. What is tested is
-// the bundle as it would serve.
+// measure returns what the test sets say of a method's model of one seed.
 func (b *bench) measure(ctx context.Context, method Method, seed uint64) (tested, error) {
 	var t tested
-	var model *align.Model
-	encoder := b.encoder
-	if method.Config == nil {
-		head, err := align.NewHead(train.Defaults().Head)
-		if err != nil {
-			return t, err
-		}
-		plain := align.Stored{VideoDim: encoder.FrameDim(), TextDim: encoder.TextDim()}
-		if model, err = align.New(b.engine, plain, head, seed); err != nil {
-			return t, err
-		}
-	} else {
-		config := b.config(method, seed)
-		dir := b.folder(method, seed)
-		bundle := filepath.Join(dir, bundleDir)
-		if _, err := align.ReadBundle(bundle); errors.Is(err, fs.ErrNotExist) {
-			if err := b.fit(ctx, config, dir, bundle); err != nil {
-				return t, err
-			}
-		}
-		var about align.Bundle
-		var err error
-		if model, about, err = align.Open(b.engine, bundle); err != nil {
-			return t, err
-		}
-		if about.OwnEncoder {
-			if encoder, err = tiny.Open(b.engine, align.EncoderDir(bundle)); err != nil {
-				return t, err
-			}
-		}
-		if err := about.Accepts(encoder.ID(), encoder.ID(), encoder.Preprocess()); err != nil {
-			return t, err
-		}
-		if t.cost, t.epochs, t.watched, err = readRun(dir); err != nil {
-			return t, err
-		}
+	model, encoder, err := b.trained(ctx, method, seed)
+	if err != nil {
+		return t, err
 	}
 	if method.Config == nil {
 		t.cost.Parameters = model.Weights.Count()
+	} else if t.cost, t.epochs, t.watched, err = readRun(b.folder(method, seed)); err != nil {
+		return t, err
 	}
 	for d := range domains {
 		b.report(Stage{fmt.Sprintf("Testing %s, seed %d, on %s", method.Name, seed, domains[d].domain), 0, 1, 0})
@@ -118,6 +86,38 @@ func (b *bench) measure(ctx context.Context, method Method, seed uint64) (tested
 		}
 	}
 	return t, nil
+}
+
+// trained returns a method's model of one seed, trained now or read back from its finished run, and the encoder that feeds it.
+// A trained model is the bundle as it would serve.
+func (b *bench) trained(ctx context.Context, method Method, seed uint64) (*align.Model, *tiny.Encoder, error) {
+	encoder := b.encoder
+	if method.Config == nil {
+		head, err := align.NewHead(train.Defaults().Head)
+		if err != nil {
+			return nil, nil, err
+		}
+		plain := align.Stored{VideoDim: encoder.FrameDim(), TextDim: encoder.TextDim()}
+		model, err := align.New(b.engine, plain, head, seed)
+		return model, encoder, err
+	}
+	dir := b.folder(method, seed)
+	bundle := filepath.Join(dir, bundleDir)
+	if _, err := align.ReadBundle(bundle); errors.Is(err, fs.ErrNotExist) {
+		if err := b.fit(ctx, b.config(method, seed), dir, bundle); err != nil {
+			return nil, nil, err
+		}
+	}
+	model, about, err := align.Open(b.engine, bundle)
+	if err != nil {
+		return nil, nil, err
+	}
+	if about.OwnEncoder {
+		if encoder, err = tiny.Open(b.engine, align.EncoderDir(bundle)); err != nil {
+			return nil, nil, err
+		}
+	}
+	return model, encoder, about.Accepts(encoder.ID(), encoder.ID(), encoder.Preprocess())
 }
 
 // folder returns where the run of a method and a seed lies.

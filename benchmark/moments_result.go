@@ -287,11 +287,12 @@ func (r MomentResult) Write(w io.Writer, width int) error {
 			return err
 		}
 	}
-	return r.tests(w)
+	return writeTests(w, r.Tests)
 }
 
-func (r MomentResult) tests(w io.Writer) error {
-	for _, test := range r.Tests {
+// writeTests prints paired tests, a line each.
+func writeTests(w io.Writer, tests []Test) error {
+	for _, test := range tests {
 		for _, d := range test.Differences {
 			if _, err := fmt.Fprintf(w, "- %s against %s, paired over all seeds: %v\n", test.Method, test.Against, d); err != nil {
 				return err
@@ -311,7 +312,7 @@ func (r MomentResult) save(dir string) error {
 			}
 			fmt.Fprintln(w)
 		}
-		return r.tests(w)
+		return writeTests(w, r.Tests)
 	})
 	if err != nil {
 		return err

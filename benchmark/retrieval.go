@@ -5,7 +5,7 @@
 // Taco does the same for the ablations of one method, and measures what its search in two stages loses and saves.
 //
 // Confidence and Anchors train nothing: they look at one model trained with CALM, at what its numbers are worth and at what it
-// sees.
+// sees. Moments trains models of moments on films; Steps trains on clips and looks for the steps of tasks in films.
 //
 // It sits above train and metric and below the command line. Start at Retrieval; Predict says beforehand how long it takes.
 package benchmark

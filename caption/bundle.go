@@ -44,19 +44,20 @@ func (b Bundle) Accepts(video sightline.ModelID, preprocess string) error {
 	return b.Space.Check(offered)
 }
 
-// Save writes the model into a new folder: its vocabulary and weights, then config.json, whose presence makes the folder a
-// bundle. The space says what its features mean; the head's id is filled in.
+// Save writes the model into a new folder: its vocabulary and the weights that write, then config.json, whose presence makes
+// the folder a bundle. What parts train with is left out. The space says what its features mean; the head's id is filled in.
 func Save(dir, name string, m *Model, space sightline.Space) (Bundle, error) {
 	fail := func(err error) (Bundle, error) { return Bundle{}, fmt.Errorf("save caption model %s: %w", dir, err) }
 	if err := align.Vacant(dir); err != nil {
 		return fail(err)
 	}
-	space.Head = sightline.ModelID{Name: Kind, Hash: m.Weights.Hash()}
+	weights := m.writing()
+	space.Head = sightline.ModelID{Name: Kind, Hash: weights.Hash()}
 	b := Bundle{Version: BundleVersion, Kind: Kind, Name: name, Config: m.Config, Tower: m.Tower, Vocabulary: hash(m.Vocabulary), Space: space}
 	if err := atomicfile.Write(filepath.Join(dir, vocabularyFile), []byte(m.Vocabulary.String())); err != nil {
 		return fail(err)
 	}
-	if err := align.Store(dir, m.Weights, b); err != nil {
+	if err := align.Store(dir, weights, b); err != nil {
 		return fail(err)
 	}
 	return b, nil

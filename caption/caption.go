@@ -2,8 +2,8 @@
 // caption of it piece by piece, as CLIP4Caption does with UniVL's decoder.
 //
 // It stands at the end of the pipeline, beside search: stored features in, sentences out. Start at Model.Generate, which
-// captions videos by beam search; New makes a model, package train fits it (Step, Gradient), Save and Open keep it as a
-// folder. Nearest and Random are what a caption must beat. It measures nothing (metric does), looks at no pixels and trains
+// captions videos by beam search; New makes a model, Learn adds losses of other papers, package train fits it (Step,
+// Gradient), Save and Open keep it as a folder. Nearest and Random are what a caption must beat. It measures nothing (metric does), looks at no pixels and trains
 // no encoder.
 //
 // Sources: Luo et al., UniVL: A Unified Video and Language Pre-Training Model, 2020, section 3 (the decoder); Tang et al.,
@@ -75,6 +75,7 @@ type Model struct {
 	Config     Config
 	Vocabulary *wordpiece.Vocabulary
 	Tower      align.Stored // what moves the stored frame vectors before they are read; without adapters, nothing does
+	Parts      align.Parts  // losses beside the caption's, while it trains; see Learn
 	Weights    *engine.Weights
 	Engine     *engine.Engine
 

@@ -28,7 +28,7 @@ func (c Config) read(vars engine.Vars, frames align.Frames, drop transformer.Dro
 	x = drop(transformer.LayerNorm(vars, "embeddings.LayerNorm", x, transformer.TinyEpsilon))
 	mask := transformer.HidePadding(frames.Mask) // [B, 1, 1, T]
 	for i := range c.VisualLayers {
-		x = transformer.BERTLayer(vars.Under("encoder.layer."+strconv.Itoa(i)+"."), x, c.Heads, mask, drop)
+		x = transformer.BERTLayer(vars.Under("encoder.layer."+strconv.Itoa(i)+"."), x, c.Heads, mask, transformer.TinyEpsilon, drop)
 	}
 	return x
 }
@@ -49,7 +49,7 @@ func (c Config) attend(vars engine.Vars, x *Node, of memory, drop transformer.Dr
 	queries := transformer.Linear(vars, "att.query", x)
 	queries = Reshape(queries, of.keys.Shape().Dim(0), -1, c.Width)
 	y := transformer.Attention(queries, of.keys, of.values, c.Heads, of.mask)
-	return transformer.PostNorm(vars.Under("output."), Reshape(y, x.Shape().Dimensions...), x, drop)
+	return transformer.PostNorm(vars.Under("output."), Reshape(y, x.Shape().Dimensions...), x, transformer.TinyEpsilon, drop)
 }
 
 // layerAt returns the parameters of a layer of the decoder.
@@ -90,7 +90,7 @@ func (c Config) write(vars engine.Vars, states, seen, ids, mask *Node, drop tran
 func (c Config) layer(vars engine.Vars, x *Node, own, seen memory, drop transformer.Dropout) *Node {
 	x = c.attend(vars.Under("slf_attn."), x, own, drop)
 	x = c.attend(vars.Under("enc_attn."), x, seen, drop)
-	return transformer.FeedForward(vars, x, drop)
+	return transformer.FeedForward(vars, x, transformer.TinyEpsilon, drop)
 }
 
 // pieces returns the vectors [..., W] of ids.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -31,7 +32,14 @@ func (m *Model) Step(batch align.Batch, _ bool, random *rand.Rand) (align.Step, 
 			s.Noise = append(s.Noise, align.Uniform(random, shape[0], shape[1], m.Config.Width))
 		}
 	}
-	return s, nil
+	if len(m.Parts) == 0 {
+		return s, nil
+	}
+	if s.Texts, err = m.Tower.TextInputs(batch.Texts); err != nil {
+		return s, err
+	}
+	s.Parts, err = m.Parts.Step(m.Tower, len(batch.Videos), s.Videos[1].Shape[1], random)
+	return s, err
 }
 
 // targets returns, each [B, L], the pieces that are given, [CLS] first, those to be predicted, [SEP] last, and the mask of
@@ -68,16 +76,25 @@ func (m *Model) targets(texts []align.Sentence, full bool) []engine.Array {
 }
 
 // Gradient compiles a training step. The loss is the mean of the negative log-likelihoods of all pieces that are there, or
-// where the config counts padding, of all positions.
+// where the config counts padding, of all positions, plus the parts' own.
 func (m *Model) Gradient(like align.Step, parameters []string) (*engine.Program, error) {
 	return m.Engine.Gradient(m.Weights, parameters, func(vars engine.Vars, nodes []*Node) []*Node {
-		videos, nodes := nodes[:len(like.Videos)], nodes[len(like.Videos):]
-		noise, targets := nodes[:len(like.Noise)], nodes[len(like.Noise):]
+		take := func(arrays []engine.Array) []*Node {
+			part := nodes[:len(arrays)]
+			nodes = nodes[len(arrays):]
+			return part
+		}
+		videos, texts, noise, targets := take(like.Videos), take(like.Texts), take(like.Noise), take(like.Targets)
 		drop := m.Config.dropout(noise)
 		frames := m.frames(vars, videos)
 		states := m.Config.read(vars, frames, drop)
 		surprise := m.Config.surprise(vars.Under(decoderPrefix), states, frames.Mask, targets[0], targets[1], targets[2], drop)
-		return []*Node{m.Config.mean(surprise, targets[2])}
+		loss := m.Config.mean(surprise, targets[2])
+		if len(m.Parts) == 0 {
+			return []*Node{loss}
+		}
+		loss, watched, counted := m.Parts.Add(vars, loss, m.Parts.Views(m.seen(vars, frames, states, videos, texts), like.Parts, nodes))
+		return slices.Concat([]*Node{loss}, watched, counted)
 	})
 }
 
@@ -101,14 +118,22 @@ func (c Config) dropout(noise []*Node) transformer.Dropout {
 	}
 }
 
-// Parameters returns the names of the weights that gradients move: all.
-func (m *Model) Parameters() []string { return m.Weights.Names() }
+// Parameters returns the names of the weights that gradients move: all but what parts keep as it is.
+func (m *Model) Parameters() []string {
+	fixed := m.Parts.Fixed()
+	return slices.DeleteFunc(m.Weights.Names(), func(name string) bool { return slices.Contains(fixed, name) })
+}
 
-// Watched names nothing beside the loss.
-func (m *Model) Watched() []string { return nil }
+// Watched names the scalars that a training step returns after its loss: what the parts report.
+func (m *Model) Watched() []string { return m.Parts.Watched() }
 
-// Kept names nothing: every weight moves by its gradient.
-func (m *Model) Kept() []string { return nil }
+// Kept names the weights whose new values a training step returns after what is watched.
+func (m *Model) Kept() []string { return m.Parts.Counted() }
+
+// Warnings returns what the parts find wrong, given what happened in every step so far.
+func (m *Model) Warnings(losses []float64, watched map[string][]float64) []align.Warning {
+	return m.Parts.Warnings(losses, watched)
+}
 
 // blockPairs is how many captions Loss judges at a time.
 const blockPairs = 64

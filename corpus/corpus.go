@@ -91,6 +91,14 @@ func Open(name string) (*Corpus, error) {
 	return c, nil
 }
 
+// Steps returns the films of a rendered split as videos that carry out tasks; it is false where they do not.
+func (c *Corpus) Steps() (dataset.StepSet, bool) {
+	if len(c.films) == 0 || c.films[0].Task == "" {
+		return dataset.StepSet{}, false
+	}
+	return world.StepSet(c.Set.Name, c.films), true
+}
+
 // rendered is what the name of a rendered split asks for.
 type rendered struct {
 	domain   world.Domain

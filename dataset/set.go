@@ -4,8 +4,9 @@
 // features come from elsewhere. Start at Read for one file of pairs in JSONL or CSV, at ReadSplits for a folder or file
 // with train, val and test parts, at Published for the official files of a benchmark, and at Check to learn
 // everything that is wrong with a file before anything is trained on it. Epoch deals a Set out in an order that a seed and
-// an epoch number fix, so that a killed training run continues with the very same batches. CrossTask and COIN read tasks and
-// their steps, Describe joins generated captions with their references. Package world renders sets of its own.
+// an epoch number fix, so that a killed training run continues with the very same batches. ReadSteps reads tasks and their
+// steps, ReadScript the steps of one, and Describe joins generated captions with their references. Package world renders
+// sets of its own.
 //
 // The package opens no video and never changes a file.
 package dataset

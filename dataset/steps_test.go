@@ -2,10 +2,13 @@ package dataset
 
 import (
 	"maps"
+	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"sightline"
 )
@@ -133,6 +136,81 @@ func FuzzSteps(f *testing.F) {
 						t.Fatalf("video %q has %+v", v.ID, s)
 					}
 				}
+			}
+		}
+	})
+}
+
+func TestReadSteps(t *testing.T) {
+	dir := write(t, crossTask)
+	if err := os.MkdirAll(filepath.Join(dir, "videos"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	all, err := ReadSteps("crosstask:" + dir + "/all")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := all.Videos[0].ID
+	if err := os.WriteFile(filepath.Join(dir, "videos", first+".webm"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	val, err := ReadSteps("crosstask:" + dir + "/val")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(val.Videos) == 0 || len(val.Videos) >= len(all.Videos) {
+		t.Errorf("val has %d of %d videos", len(val.Videos), len(all.Videos))
+	}
+	found := 0
+	for _, v := range append(val.Videos, all.Videos...) {
+		if v.Path != "" {
+			found++
+		}
+	}
+	if found > 1 {
+		t.Errorf("%d videos were found", found)
+	}
+	next := 1
+	for task := range all.Tasks {
+		for _, label := range all.Labels(task) {
+			if label != next {
+				t.Fatalf("labels of task %d are %v", task, all.Labels(task))
+			}
+			next++
+		}
+	}
+	for _, name := range []string{"crosstask:" + dir + "/nowhere", "crosstask:" + dir + "/test", "tvr:" + dir + "/val"} {
+		if _, err := ReadSteps(name); err == nil {
+			t.Errorf("read %s", name)
+		}
+	}
+}
+
+func TestReadScript(t *testing.T) {
+	dir := write(t, map[string]string{
+		"good.txt": "\ufeffcrack  two eggs \r\n\n搅拌\n🔥 fry\n", "empty.txt": "\n \n", "long.txt": "a\n" + strings.Repeat("word ", 10_000),
+		"binary.txt": "a\nb\xff\n", "many.txt": strings.Repeat("step\n", mostSteps+1),
+	})
+	script, err := ReadScript(filepath.Join(dir, "good.txt"))
+	if err != nil || !slices.Equal(script, []string{"crack two eggs", "搅拌", "🔥 fry"}) {
+		t.Errorf("%q, %v", script, err)
+	}
+	for name, want := range map[string]string{
+		"empty.txt": "has no step", "long.txt": "long.txt:2: a step of", "binary.txt": "binary.txt:2", "many.txt": "many.txt:1001", "absent.txt": "absent.txt",
+	} {
+		if _, err := ReadScript(filepath.Join(dir, name)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func FuzzScript(f *testing.F) {
+	f.Add("crack two eggs\n\nfry\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		script, err := ReadScript(filepath.Join(write(t, map[string]string{"s.txt": text}), "s.txt"))
+		for _, step := range script {
+			if err != nil || strings.TrimSpace(step) == "" || len(step) > longestStep || !utf8.ValidString(step) {
+				t.Fatalf("%q, %v", step, err)
 			}
 		}
 	})

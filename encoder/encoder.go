@@ -3,8 +3,8 @@
 //
 // Start at the interfaces. A model may offer one side only, and the two sides of a search may come from different
 // models of different width. Package clip implements both for Hugging Face CLIP directories, package tiny for the small
-// encoder trained here; package pixels turns a frame into what CLIP looks at. Nothing here normalises a vector: some
-// methods need its length.
+// encoder trained here; package bert reads sentences alone; package pixels turns a frame into what CLIP looks at. Nothing
+// here normalises a vector: some methods need its length.
 package encoder
 
 import (
@@ -47,7 +47,7 @@ type TextEncoder interface {
 
 // Words are the vectors of one text's tokens, words or pieces of words, in order.
 type Words struct {
-	Text    string           // as the model reads it: cleaned, and lower-case where it is so
+	Text    string           // that Offsets count in: as it was given, or as the model cleans it
 	Vectors sightline.Matrix // [L, D], not normalised; L ≥ 1
 	Offsets [][2]int         // L byte ranges of Text; an empty range for a token that stands for none of it
 }

@@ -108,3 +108,17 @@ func reason(err error) error {
 	}
 	return err
 }
+
+// VideosIn returns the files of a folder that Add would look at, in the order of their names. What cannot be read is an error.
+func VideosIn(ctx context.Context, folder string) ([]string, error) {
+	var paths []string
+	var failed error
+	s := scan{
+		found: func(c candidate) error { paths = append(paths, c.path); return nil },
+		fail:  func(path string, err error) { failed = errors.Join(failed, fmt.Errorf("%s: %w", path, err)) },
+	}
+	if err := s.roots(ctx, []string{folder}); err != nil {
+		return nil, err
+	}
+	return paths, failed
+}

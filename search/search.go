@@ -174,19 +174,8 @@ func (s *Searcher) narrow(ctx context.Context, query align.Encoded, window index
 
 // scoreRows returns the similarity of the query with every single row of a video.
 func (s *Searcher) scoreRows(ctx context.Context, query align.Encoded, rows feature.Features) ([]float32, error) {
-	single := make([]align.Video, rows.Rows.Rows)
-	for i := range single {
-		single[i] = Window(rows.Slice(i, i+1))
-	}
-	encoded, err := s.Model.EncodeVideos(ctx, single)
-	if err != nil {
-		return nil, err
-	}
-	scores, err := s.Model.ScoreBlock(ctx, query, encoded)
-	if err != nil {
-		return nil, err
-	}
-	return scores.Data, nil
+	scores, err := s.Model.ScoreRows(ctx, query, Window(rows))
+	return scores.Data, err
 }
 
 // peak returns the run of rows inside the window, around the best of them, that score at least halfway between the mean

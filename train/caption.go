@@ -58,7 +58,8 @@ type Written struct {
 }
 
 // PrepareCaptions opens the splits of a run with task: caption, encodes what is missing and builds the model, which it
-// returns beside the job that trains it. An epoch goes through all captions of the training split.
+// returns beside the job that trains it. An epoch goes through all captions of the training split; with parts, their losses are added
+// to the captions'.
 func PrepareCaptions(ctx context.Context, config Config, setting Setting) (Job, *caption.Model, []DataRecord, error) {
 	fail := func(err error) (Job, *caption.Model, []DataRecord, error) { return Job{}, nil, nil, err }
 	err := config.Check()
@@ -74,7 +75,14 @@ func PrepareCaptions(ctx context.Context, config Config, setting Setting) (Job, 
 	if err := claim(setting.Dir, config); err != nil { // before hours of encoding
 		return fail(err)
 	}
-	data, records, err := config.splits(ctx, setting, storedVideos)
+	if _, err := align.NewParts(config.Parts); err != nil { // before hours of encoding, too
+		return fail(err)
+	}
+	read := storedVideos
+	if len(config.Parts) > 0 { // which see the captions' vectors
+		read = StoredPairs
+	}
+	data, records, err := config.splits(ctx, setting, read)
 	if err != nil {
 		return fail(err)
 	}
@@ -87,9 +95,21 @@ func PrepareCaptions(ctx context.Context, config Config, setting Setting) (Job, 
 	}
 	dim := setting.Encoders.Frames.FrameDim()
 	tower := align.Stored{VideoDim: dim, TextDim: dim} // without adapters: the decoder reads the features as they are
+	if len(config.Parts) > 0 {
+		tower.TextDim = setting.Encoders.Texts.TextDim()
+	}
 	model, err := caption.New(setting.Engine, config.Caption.sizes(config.Data.Frames), vocabulary, tower, config.Seed)
 	if err != nil {
 		return fail(err)
+	}
+	if len(config.Parts) > 0 {
+		parts, err := Parts(ctx, config.Parts, setting.Encoders.Texts)
+		if err != nil {
+			return fail(err)
+		}
+		if err := model.Learn(parts, config.Seed); err != nil {
+			return fail(err)
+		}
 	}
 	job := Job{Config: config, Dir: setting.Dir, Progress: setting.Progress, Warn: setting.Warn, Model: model, Weights: model.Weights,
 		Backend: setting.Engine.Name(), Data: data[0]}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -153,6 +154,23 @@ func TestPrepareCaptions(t *testing.T) {
 	if record.Best.Captions.Loss <= 0 || record.Steps != 2 {
 		t.Errorf("%+v", record.Best)
 	}
+	config.Parts = []align.Choice{{Kind: "calm", Options: map[string]any{"hidden": []int{8}, "latent": 4}}}
+	setting.Dir = filepath.Join(t.TempDir(), "run")
+	job, taught, _, err := PrepareCaptions(t.Context(), config, setting)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if record, err = Run(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+	if len(record.Watched["calm.kl"]) != 2 || record.Parameters <= model.Weights.Count() || !slices.Contains(taught.Weights.Names(), "calm.anchors") {
+		t.Errorf("with CALM %v was watched of %d parameters", record.Watched, record.Parameters)
+	}
+	config.Parts = []align.Choice{{Kind: "storm"}}
+	if _, _, _, err := PrepareCaptions(t.Context(), config, setting); sightline.KindOf(err) != sightline.Usage {
+		t.Errorf("a part that nobody knows gives %v", err)
+	}
+	config.Parts = nil
 	if _, _, _, err := Prepare(t.Context(), config, setting); sightline.KindOf(err) != sightline.Usage {
 		t.Errorf("a caption run prepared for retrieval gives %v", err)
 	}
@@ -196,7 +214,6 @@ func TestCaptionConfig(t *testing.T) {
 		"heads do not fit": "task: caption\ncaption: {width: 64, heads: 3}\n",
 		"no beam":          "task: caption\ncaption: {beam: 0}\n",
 		"live tower":       "task: caption\ntower: {kind: live}\n",
-		"parts":            "task: caption\nparts: [calm]\n",
 	} {
 		if _, err := ParseConfig([]byte(head + text)); err == nil {
 			t.Errorf("%s: accepted", name)

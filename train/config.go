@@ -28,11 +28,13 @@ type Config struct {
 	Encoder        string          `yaml:"encoder" json:"encoder"` // "tiny", "clip" or a folder; where a live tower starts from, "" for scratch
 	Tower          TowerConfig     `yaml:"tower" json:"tower"`
 	Head           align.Choice    `yaml:"head" json:"head"`
-	Parts          []align.Choice  `yaml:"parts" json:"parts,omitempty"`                     // losses and layers beside the head
+	Parts          []align.Choice  `yaml:"parts" json:"parts,omitempty"`                     // losses and layers beside the head; losses beside the captions'
 	MaskDuplicates bool            `yaml:"mask_duplicates" json:"mask_duplicates,omitempty"` // a video is no negative of itself in a batch
 	Epochs         int             `yaml:"epochs" json:"epochs"`
 	Batch          int             `yaml:"batch" json:"batch"` // pairs a step
 	Optimizer      OptimizerConfig `yaml:"optimizer" json:"optimizer"`
+
+	TextEncoder string `yaml:"text_encoder,omitempty" json:"text_encoder,omitempty"` // reads sentences and words where Encoder is to see frames alone: a BERT's folder, say; "" for Encoder
 
 	Moments *locate.Config `yaml:"moments,omitempty" json:"moments,omitempty"` // of the task moments, and nil elsewhere
 	Caption *CaptionConfig `yaml:"caption,omitempty" json:"caption,omitempty"` // of the task caption, and nil elsewhere
@@ -184,6 +186,9 @@ func (c Config) Check() error {
 	require(c.Data.Frames > 0, "data.frames is %d", c.Data.Frames)
 	c.checkTask(require)
 	require(c.Tower.Kind == "stored" || c.Tower.Kind == "live", "tower.kind is %q, not stored or live", c.Tower.Kind)
+	require(c.TextEncoder == "" || c.Task != Captions, "text_encoder reads sentences, and the task caption writes them: name the pieces of words as caption.vocabulary")
+	require(c.TextEncoder == "" || c.Tower.Kind != "live", "text_encoder is for tower.kind: stored; a live tower reads its sentences itself")
+	require(c.TextEncoder == "" || c.Data.Features == "", "text_encoder has nothing to read where data.features holds the features of sentences too")
 	require(c.Tower.Hidden >= 0, "tower.hidden is %d", c.Tower.Hidden)
 	require(c.Tower.Words >= 0, "tower.words is %v", c.Tower.Words)
 	require(c.Epochs > 0, "epochs is %d", c.Epochs)
@@ -217,7 +222,7 @@ func (c Config) checkTask(require func(ok bool, format string, args ...any)) {
 	require((c.Task == Taco) == (c.Taco != nil), "the sizes under taco go with task: taco")
 	require(c.Init == "" || c.Task == Taco, "init is for the task taco")
 	require(c.Task == Retrieval || c.Tower.Kind == "stored", "the task %s is learned on stored features (tower.kind: stored)", c.Task)
-	require(c.Task != Captions && c.Task != Taco || len(c.Parts) == 0, "no parts go with task: %s", c.Task)
+	require(c.Task != Taco || len(c.Parts) == 0, "no parts go with task: %s", c.Task)
 	if c.Taco != nil {
 		c.Taco.check(require)
 	}

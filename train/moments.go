@@ -145,7 +145,7 @@ func (e Encoders) Words() (encoder.WordEncoder, error) {
 	words, ok := e.Texts.(encoder.WordEncoder)
 	if !ok {
 		return nil, &sightline.Error{Kind: sightline.Usage, What: "encode words",
-			Err: fmt.Errorf("the encoder %T gives vectors of sentences alone", e.Texts), Try: "use the encoder tiny or clip"}
+			Err: fmt.Errorf("the encoder %T gives vectors of sentences alone", e.Texts), Try: "use the encoder tiny or clip, or a BERT as text_encoder"}
 	}
 	return words, nil
 }

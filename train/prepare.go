@@ -28,7 +28,7 @@ type Encoders struct {
 // Setting is where a run takes place.
 type Setting struct {
 	Engine   *engine.Engine
-	Encoders Encoders      // of config.Encoder; zero when a live tower starts from scratch
+	Encoders Encoders      // of config.Encoder and config.TextEncoder; zero when a live tower starts from scratch
 	Store    feature.Store // for features of files
 	Dir      string
 	Progress func(Progress)                    // may be nil

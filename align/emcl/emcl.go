@@ -63,6 +63,7 @@ func (l *Layer) Joint(vars engine.Vars, videos align.Frames, texts *Node) (align
 	count := AddScalar(ReduceAllSum(videos.Mask), float64(pairs))
 	x := Concatenate([]*Node{rows, texts}, 0)
 	more, kept := l.Reconstruct(vars, x, count) // β X̂ [B·R + B, D]
+	more = StopGradient(more)                   // said here too: onnx has no gradient of a slice
 	videos.Vectors = Add(videos.Vectors, Reshape(Slice(more, AxisRange(0, n*r)), dims...))
 	return videos, Add(texts, Slice(more, AxisRange(n*r))), kept
 }

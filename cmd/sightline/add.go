@@ -83,6 +83,7 @@ change, or --retry is given.`,
 	}
 	flags := cmd.Flags()
 	a.encoderFlag(cmd, &encoder)
+	a.textEncoderFlag(cmd)
 	flags.Float64Var(&rate, "rate", 0, "frames a second that are encoded; chosen when the archive is made (default 1)")
 	flags.BoolVar(&retry, "retry", false, "look at refused files again, though they have not changed")
 	return cmd

@@ -19,7 +19,7 @@ func (a *app) benchCommand() *cobra.Command {
 		Use:     "bench",
 		Short:   "Measure methods against one another on the rendered world",
 		Example: "  sightline bench retrieval --out build/tables",
-	}, a.benchRetrievalCommand(), a.benchAblateCommand(), a.benchMomentsCommand(), a.benchTacoCommand(), a.benchConfidenceCommand(), a.benchAnchorsCommand())
+	}, a.benchRetrievalCommand(), a.benchAblateCommand(), a.benchMomentsCommand(), a.benchTacoCommand(), a.benchStepsCommand(), a.benchCaptionsCommand(), a.benchConfidenceCommand(), a.benchAnchorsCommand())
 }
 
 func (a *app) benchRetrievalCommand() *cobra.Command {
@@ -109,7 +109,7 @@ func (b *benching) run(cmd *cobra.Command, methods []benchmark.Method) error {
 		return usage("--captions", "--captions 1", "%d captions are none", plan.Captions)
 	}
 	if plan.On != "test" && plan.On != "val" {
-		return usage("--on", "--on val", "%q is neither test nor val", plan.On)
+		return notASplit(plan.On)
 	}
 	if _, err := world.ExtentOf(plan.Size); err != nil {
 		return usage("--size", "--size base", "%v", err)
@@ -140,6 +140,9 @@ func (b *benching) run(cmd *cobra.Command, methods []benchmark.Method) error {
 	return a.tables(result, plan.Dir)
 }
 
+// notASplit refuses to test on a split of that name.
+func notASplit(on string) error { return usage("--on", "--on val", "%q is neither test nor val", on) }
+
 // stage shows how far a benchmark is.
 func (s *series) stage(stage benchmark.Stage) {
 	note := ""
@@ -149,11 +152,13 @@ func (s *series) stage(stage benchmark.Stage) {
 	s.set(stage.What, float64(stage.Done), math.Max(1, float64(stage.Of)), note)
 }
 
-// tabular is the result of a benchmark.
-type tabular interface{ Write(io.Writer, int) error }
+// tables is what a benchmark found.
+type tables interface {
+	Write(w io.Writer, width int) error
+}
 
-// measured runs a benchmark on the backend in force and prints its tables.
-func (a *app) measured(dir string, run func(*engine.Engine, func(benchmark.Stage)) (tabular, error)) error {
+// tabulate runs a benchmark on the engine in force and prints what it found.
+func (a *app) tabulate(dir string, run func(e *engine.Engine, report func(benchmark.Stage)) (tables, error)) error {
 	s, err := a.settings("", "")
 	if err != nil {
 		return err
@@ -173,7 +178,7 @@ func (a *app) measured(dir string, run func(*engine.Engine, func(benchmark.Stage
 }
 
 // tables prints the tables of a benchmark, which lie in its folder too.
-func (a *app) tables(result tabular, dir string) error {
+func (a *app) tables(result tables, dir string) error {
 	return a.print(result, func() error {
 		if err := result.Write(a.out, a.out.Width()); err != nil {
 			return err

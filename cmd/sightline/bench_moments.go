@@ -38,7 +38,7 @@ stopped, the same command goes on where it was.`,
 				return err
 			}
 			plan.Methods = chosen
-			return a.measured(plan.Dir, func(e *engine.Engine, report func(benchmark.Stage)) (tabular, error) {
+			return a.tabulate(plan.Dir, func(e *engine.Engine, report func(benchmark.Stage)) (tables, error) {
 				return benchmark.Moments(cmd.Context(), e, plan, report)
 			})
 		},

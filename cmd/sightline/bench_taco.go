@@ -35,7 +35,7 @@ DIR/two-stage.png hold the result.`,
 				return err
 			}
 			plan.Rows = chosen
-			return a.measured(plan.Dir, func(e *engine.Engine, report func(benchmark.Stage)) (tabular, error) {
+			return a.tabulate(plan.Dir, func(e *engine.Engine, report func(benchmark.Stage)) (tables, error) {
 				return benchmark.Taco(cmd.Context(), e, plan, report)
 			})
 		},

@@ -24,6 +24,8 @@ type captionJSON struct {
 type captioned struct {
 	Video    sightline.Video `json:"video"`
 	Captions []captionedSpan `json:"captions"`
+
+	pictures func(span sightline.Span) ([]sightline.Frame, error) // a few of a stretch
 }
 
 // captionedSpan is a stretch of a video with what it is said to show.
@@ -49,31 +51,37 @@ var captionFormats = map[string]func(captioned, captionForm) (string, error){
 func (a *app) captionCommand() *cobra.Command {
 	var asked captionRequest
 	var form captionForm
-	var name, encoder, features string
+	var name, encoder, features, sheet string
 	var options caption.Options
 	cmd := &cobra.Command{
 		Use:   "caption [VIDEO...] --model RUN",
 		Short: "Say in sentences what videos show",
 		Long: `Caption writes a sentence for every stretch of a video: as many seconds as a window of the archive
-has, 12 by default, laid end to end. --from and --to ask for one sentence about one moment, --data for
-one about each whole video of a split, as the model was trained.
+has, 12 by default, laid end to end. VIDEO#t=START,END, or --from and --to, ask for one sentence about
+one moment, --data for one about each whole video of a split, as the model was trained.
 
-VIDEO is a file, or an id or a path of the archive, whose stored features are used where they are of
-the model's encoder. MODEL is the folder of a run that was trained with task: caption.
+VIDEO is a file, a folder of files, or an id or a path of the archive, whose stored features are used
+where they are of the model's encoder. It may be a link as sightline search and sightline moments give
+them. MODEL is the folder of a run that was trained with task: caption, or such a model of the archive.
+--sheet draws four frames of every stretch with its caption, and says what the model has learned from.
 
 A caption says what was usual for such pictures in training. It may be fluent and wrong.`,
 		Example: `  sightline caption film.mp4 --model runs/captions
   sightline caption film.mp4 --from 61 --to 75 --model runs/captions --best 3
+  sightline caption 'film.mp4#t=61,75' 'other.mp4#t=3,8' --model runs/captions
+  sightline caption clips/ --model runs/captions --sheet sheet.png
   sightline caption film.mp4 --model runs/captions --format srt > film.srt
   sightline caption --all --model runs/captions --format vtt --out captions/
   sightline caption --data world:A/demo/test --model runs/captions --format jsonl > captions.jsonl`,
 		RunE: func(cmd *cobra.Command, videos []string) error {
-			asked.videos = videos
+			if err := asked.take(cmd.Context(), videos); err != nil {
+				return err
+			}
 			asked.moment = cmd.Flags().Changed("from") || cmd.Flags().Changed("to")
 			if err := asked.check(); err != nil {
 				return err
 			}
-			form.whole, form.many = asked.data != "", asked.all || len(videos) > 1 || asked.data != ""
+			form.whole, form.many = asked.data != "", asked.all || len(asked.videos) > 1 || asked.data != ""
 			if err := form.check(); err != nil {
 				return err
 			}
@@ -92,7 +100,13 @@ A caption says what was usual for such pictures in training. It may be fluent an
 			started := time.Now()
 			result := captionJSON{Model: c.bundle.Name, Space: c.bundle.Space, Videos: []captioned{}}
 			printed := printer{app: a, form: form}
+			drawn := captionSheet{captioner: c}
 			err = a.captions(cmd.Context(), c, asked, options, func(done captioned) error {
+				if sheet != "" {
+					if err := drawn.add(done); err != nil {
+						return err
+					}
+				}
 				if a.json {
 					result.Videos = append(result.Videos, done)
 					return nil
@@ -102,18 +116,24 @@ A caption says what was usual for such pictures in training. It may be fluent an
 			if err != nil {
 				return err
 			}
+			if sheet != "" {
+				if err := drawn.save(a, sheet); err != nil {
+					return err
+				}
+			}
 			result.Seconds = time.Since(started).Seconds()
 			return a.print(result, printed.close)
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&name, "model", "", "run that was trained with task: caption, or its model's folder (needed)")
+	flags.StringVar(&name, "model", "", "run that was trained with task: caption, its model's folder, or a model of the archive (needed)")
 	flags.BoolVar(&asked.all, "all", false, "caption every video of the archive")
 	flags.StringVar(&asked.data, "data", "", "caption the videos of a split, such as world:A/demo/test, each as a whole")
 	flags.Float64Var(&asked.span.Start, "from", 0, "seconds at which the moment begins")
 	flags.Float64Var(&asked.span.End, "to", 0, "seconds at which the moment ends (default the video's end)")
 	flags.StringVar(&form.format, "format", "text", "of the captions: "+strings.Join(slices.Sorted(maps.Keys(captionFormats)), ", "))
 	flags.StringVar(&form.out, "out", "", "srt and vtt: folder for a file of each video")
+	flags.StringVar(&sheet, "sheet", "", "draw frames and captions on a page, and write it as this PNG")
 	flags.IntVar(&options.Beam, "beam", caption.DefaultBeam, "beginnings followed at a time; 1 is greedy")
 	flags.IntVar(&options.Best, "best", 1, "captions of each stretch at most, the best first")
 	flags.IntVar(&options.Words, "words", 0, "pieces of a caption at most (default as many as the model can write)")

@@ -2,57 +2,19 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"math"
-	"path/filepath"
 	"slices"
 
 	"sightline"
 	"sightline/align"
 	"sightline/caption"
 	"sightline/corpus"
-	"sightline/dataset"
 	"sightline/encoder"
 	"sightline/feature"
 	"sightline/internal/terminal"
-	"sightline/library"
 	"sightline/search"
 	"sightline/train"
 )
-
-// captionRequest says which stretches of which videos get a caption.
-type captionRequest struct {
-	videos []string
-	all    bool
-	data   string
-	moment bool // one caption for span
-	span   sightline.Span
-}
-
-func (r *captionRequest) check() error {
-	ways := 0
-	for _, way := range []bool{len(r.videos) > 0, r.all, r.data != ""} {
-		if way {
-			ways++
-		}
-	}
-	switch {
-	case ways != 1:
-		return usage("caption", "sightline caption --help", "it takes videos, or --all, or --data")
-	case r.moment && len(r.videos) != 1:
-		return usage("caption --from, --to", "name one video", "a moment is in one video")
-	case !r.moment:
-		return nil
-	case r.span.End == 0:
-		r.span.End = math.Inf(1)
-	}
-	if !(r.span.Start >= 0) || !(r.span.End > r.span.Start) {
-		return usage("caption --from, --to", "--from 61 --to 75", "%v to %v seconds is no moment", r.span.Start, r.span.End)
-	}
-	return nil
-}
 
 // captioner is a caption model with what feeds it.
 type captioner struct {
@@ -60,6 +22,8 @@ type captioner struct {
 	model  *caption.Model
 	bundle caption.Bundle
 	frames encoder.FrameEncoder
+
+	trainedOn string // the name of the data; "" where that is not known
 }
 
 // captioner opens the caption model called name, on the encoder it was trained with, which a person may have to name.
@@ -84,13 +48,21 @@ func (o *opener) captioner(name string) (captioner, error) {
 	if err != nil {
 		return captioner{}, fmt.Errorf("open caption model %s: %w", bundle.Name, err)
 	}
-	return captioner{o, model, bundle, encoders.Frames}, nil
+	return captioner{o, model, bundle, encoders.Frames, trainedOn(dir)}, nil
 }
 
-// uncaptioned is a video with the stretches that get a caption each.
+// uncaptioned is a video with the stretches that get a caption each, and what gives pictures of one.
 type uncaptioned struct {
-	video sightline.Video
-	parts []feature.Features
+	video    sightline.Video
+	parts    []feature.Features
+	pictures func(span sightline.Span) ([]sightline.Frame, error)
+}
+
+// subjects are the videos that were asked for, by their number: the stretches of each, and a few pictures of a stretch.
+type subjects struct {
+	videos   []sightline.Video
+	parts    func(i int) ([]feature.Features, error)
+	pictures func(i int, span sightline.Span) ([]sightline.Frame, error)
 }
 
 // captionBlock is how many stretches, of several videos, are captioned together.
@@ -100,7 +72,7 @@ const captionBlock = 64
 func (a *app) captions(ctx context.Context, c captioner, asked captionRequest, options caption.Options, done func(captioned) error) error {
 	progress := series{start: a.bar}
 	defer func() { progress.close() }()
-	list, load, err := c.subjects(ctx, asked, &progress)
+	list, err := c.subjects(ctx, asked, &progress)
 	if err != nil {
 		return err
 	}
@@ -115,7 +87,7 @@ func (a *app) captions(ctx context.Context, c captioner, asked captionRequest, o
 			return err
 		}
 		finished += len(all)
-		progress.set("Writing captions", float64(finished), float64(len(list)), terminal.Count(finished, "video", "videos"))
+		progress.set("Writing captions", float64(finished), float64(len(list.videos)), terminal.Count(finished, "video", "videos"))
 		waiting, stretches = waiting[:0], 0
 		for _, video := range all {
 			if err := done(video); err != nil {
@@ -124,12 +96,13 @@ func (a *app) captions(ctx context.Context, c captioner, asked captionRequest, o
 		}
 		return nil
 	}
-	for i, video := range list {
-		parts, err := load(i)
+	for i, video := range list.videos {
+		parts, err := list.parts(i)
 		if err != nil {
 			return err
 		}
-		waiting = append(waiting, uncaptioned{video, parts})
+		pictures := func(span sightline.Span) ([]sightline.Frame, error) { return list.pictures(i, span) }
+		waiting = append(waiting, uncaptioned{video, parts, pictures})
 		if stretches += len(parts); stretches >= captionBlock {
 			if err := flush(); err != nil {
 				return err
@@ -153,7 +126,7 @@ func (c captioner) write(ctx context.Context, videos []uncaptioned, options capt
 	}
 	var all []captioned
 	for _, v := range videos {
-		one := captioned{Video: v.video}
+		one := captioned{Video: v.video, pictures: v.pictures}
 		for _, part := range v.parts {
 			one.Captions = append(one.Captions, captionedSpan{part.Span(), written[0][0], written[0][1:]})
 			written = written[1:]
@@ -163,114 +136,65 @@ func (c captioner) write(ctx context.Context, videos []uncaptioned, options capt
 	return all, nil
 }
 
-// subjects returns the videos that were asked for and what gives the stretches of each.
-func (c captioner) subjects(ctx context.Context, asked captionRequest, progress *series) ([]sightline.Video, func(i int) ([]feature.Features, error), error) {
+// subjects returns what was asked for.
+func (c captioner) subjects(ctx context.Context, asked captionRequest, progress *series) (subjects, error) {
 	if asked.data != "" {
 		return c.split(ctx, asked.data, progress)
 	}
-	shelf := captionShelf{captioner: c, settings: library.DefaultSettings(), progress: progress}
-	archive, err := library.Open(c.opener.Archive.Value)
-	switch {
-	case err == nil:
-		defer archive.Close()
-		shelf.settings, shelf.features, shelf.space = archive.Settings(), archive.Features(), archive.FeatureSpace(c.frames)
-		if shelf.known, err = archive.Videos(ctx); err != nil {
-			return nil, nil, err
-		}
-	case asked.all || sightline.KindOf(err) != sightline.NotReady:
-		return nil, nil, err
+	files, close, err := c.opener.videoFiles(ctx, c.frames, 0, progress)
+	if err != nil {
+		return subjects{}, err
+	}
+	defer close()
+	if asked.all && !files.archived {
+		return subjects{}, files.absent
 	}
 	videos := make([]sightline.Video, len(asked.videos))
-	for i, name := range asked.videos {
-		if videos[i], err = shelf.find(ctx, name); err != nil {
-			return nil, nil, err
+	for i, v := range asked.videos {
+		if videos[i], err = files.find(ctx, v.name); err != nil {
+			return subjects{}, err
 		}
 	}
 	if asked.all {
-		for _, v := range shelf.known {
+		for _, v := range files.known {
 			videos = append(videos, v.Video)
 		}
 	}
-	return videos, func(i int) ([]feature.Features, error) {
-		rows, err := shelf.rows(ctx, videos[i])
+	parts := func(i int) ([]feature.Features, error) {
+		rows, err := files.rows(ctx, videos[i])
 		if err != nil {
 			return nil, err
 		}
-		if !asked.moment {
-			return rows.Windows(shelf.settings.WindowRows, 0), nil
+		if asked.all || asked.videos[i].span == nil {
+			return rows.Windows(files.settings.WindowRows, 0), nil
 		}
-		part, ok := overlapping(rows, asked.span)
+		part, ok := overlapping(rows, *asked.videos[i].span)
 		if !ok {
 			return nil, usage("caption "+title(videos[i]), "a moment before that", "the video ends at %.1f s", rows.Span().End)
 		}
 		return []feature.Features{part}, nil
-	}, nil
+	}
+	return subjects{videos, parts, func(i int, span sightline.Span) ([]sightline.Frame, error) { return picturesOf(ctx, videos[i], span) }}, nil
 }
 
 // split returns the videos of a split, each one stretch of as many frames as the model was trained on.
-func (c captioner) split(ctx context.Context, name string, progress *series) ([]sightline.Video, func(i int) ([]feature.Features, error), error) {
+func (c captioner) split(ctx context.Context, name string, progress *series) (subjects, error) {
 	data, err := corpus.Open(name)
 	if err != nil {
-		return nil, nil, err
+		return subjects{}, err
 	}
 	all, err := data.Encode(ctx, c.frames, corpus.Uniform(c.model.Config.Frames), c.opener.store(), func(done int) {
 		progress.encoding(data.Name, done, len(data.Set.Videos))
 	})
 	if err != nil {
-		return nil, nil, err
+		return subjects{}, err
 	}
-	return data.Set.Videos, func(i int) ([]feature.Features, error) { return all[i : i+1], nil }, nil
-}
-
-// captionShelf finds videos and their rows: in the archive, where they are there and of the model's encoder, else in files.
-type captionShelf struct {
-	captioner
-	settings library.Settings
-	features feature.Store // of the archive; without a folder where there is none
-	space    sightline.Space
-	known    []library.Video
-	progress *series
-}
-
-// find returns the video called name: an id or a path of the archive, or a file.
-func (s captionShelf) find(ctx context.Context, name string) (sightline.Video, error) {
-	path, err := filepath.Abs(name)
-	if err != nil {
-		return sightline.Video{}, err
-	}
-	for _, v := range s.known {
-		if v.ID == name || slices.Contains(v.Paths, path) {
-			return v.Video, nil
-		}
-	}
-	data, err := openData(ctx, []string{name})
-	if err != nil {
-		return sightline.Video{}, err
-	}
-	return data.Set.Videos[0], nil
-}
-
-// rows returns the features of a video at the archive's rate.
-func (s captionShelf) rows(ctx context.Context, v sightline.Video) (feature.Features, error) {
-	if s.features.Dir != "" {
-		rows, err := s.features.Read(feature.Header{VideoID: v.ID, Stream: feature.Frame, Space: s.space})
-		if !errors.Is(err, fs.ErrNotExist) {
-			return rows, err
-		}
-	}
-	if v.Path == "" {
-		return feature.Features{}, &sightline.Error{
-			Kind: sightline.NotReady, What: "caption " + title(v), Err: fmt.Errorf("the archive has no features of %v, and there is no file to encode", s.frames.ID()),
-		}
-	}
-	data := corpus.Corpus{Name: title(v), Set: dataset.Set{Videos: []sightline.Video{v}}}
-	all, err := data.Encode(ctx, s.frames, corpus.Rate(s.settings.Rate), s.opener.store(), func(done int) {
-		s.progress.encoding(data.Name, done, 1)
-	})
-	if err != nil {
-		return feature.Features{}, err
-	}
-	return all[0], nil
+	return subjects{
+		data.Set.Videos, func(i int) ([]feature.Features, error) { return all[i : i+1], nil },
+		func(i int, _ sightline.Span) ([]sightline.Frame, error) {
+			return data.Frames(ctx, i, corpus.Uniform(captionPictures), captionPixels)
+		},
+	}, nil
 }
 
 // overlapping returns the rows that show some of a span; false where none does.

@@ -50,11 +50,11 @@ func (a *app) configCommand() *cobra.Command {
 		Use:   "config",
 		Short: "Start a run file, show the settings in force",
 		Long: `A run file says what sightline train does. The file of settings, which need not be there, holds
-values for flags that are not typed: archive, backend, encoder, features. It is
+values for flags that are not typed: archive, backend, encoder, text_encoder, features. It is
 $SIGHTLINE_CONFIG, else sightline/config.yaml below the XDG config home.
 
 A flag goes before the environment (SIGHTLINE_ARCHIVE, SIGHTLINE_BACKEND, SIGHTLINE_ENCODER,
-SIGHTLINE_FEATURES), the environment before the file.`,
+SIGHTLINE_TEXT_ENCODER, SIGHTLINE_FEATURES), the environment before the file.`,
 		Example: `  sightline config init > run.yaml
   sightline config show
   echo 'encoder: clip-l14' >> "$(sightline config path)"`,
@@ -116,7 +116,7 @@ file it checks that and prints it with every default filled in.`,
 				for _, line := range []struct {
 					key string
 					setting
-				}{{"archive", s.Archive}, {"backend", s.Backend}, {"encoder", s.Encoder}, {"features", s.Features}} {
+				}{{"archive", s.Archive}, {"backend", s.Backend}, {"encoder", s.Encoder}, {"text_encoder", s.TextEncoder}, {"features", s.Features}} {
 					a.out.Printf("%s: %s  %s\n", line.key, yamlString(line.Value), a.out.Paint(terminal.Dim, "# "+line.From))
 				}
 				return nil
@@ -127,6 +127,9 @@ file it checks that and prints it with every default filled in.`,
 
 // yamlString writes a value so that YAML reads it back, without quotes where it can.
 func yamlString(value string) string {
+	if value == "" {
+		return `""`
+	}
 	for _, r := range value {
 		if !(r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '/' || r == '.' || r == '_' || r == '-') {
 			return fmt.Sprintf("%q", value)

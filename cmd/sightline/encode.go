@@ -114,6 +114,11 @@ func (a *app) encoderFlag(cmd *cobra.Command, value *string) {
 	a.complete(cmd, "encoder", func() []string { return append([]string{"tiny"}, modelNames()...) })
 }
 
+// textEncoderFlag adds --text-encoder.
+func (a *app) textEncoderFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&a.textEncoder, "text-encoder", "", "folder of the text encoder of models that were trained with one of its own, such as a BERT (default from the settings)")
+}
+
 // openData opens a split, or makes one without captions of video files.
 func openData(ctx context.Context, args []string) (*corpus.Corpus, error) {
 	if len(args) == 1 {

@@ -179,6 +179,7 @@ N sentences and N videos of the split are decomposed together. Such rows are tra
 	flags.StringArrayVar(&models, "model", nil, "model to measure; may be given again (needed)")
 	flags.StringVar(&data, "data", "", "file of pairs, or a rendered split such as world:A/base/test (needed)")
 	a.encoderFlag(cmd, &encoder)
+	a.textEncoderFlag(cmd)
 	flags.IntVar(&frames, "frames", 0, "uniform frames a video (default those of the first model's training, else 8)")
 	flags.StringVar(&features, "features", "", "folder of stored features (default below the XDG cache home)")
 	flags.StringVar(&saveSims, "save-sims", "", "write the similarities [texts, videos] to an .npy file")
@@ -192,7 +193,7 @@ N sentences and N videos of the split are decomposed together. Such rows are tra
 			panic(err)
 		}
 	}
-	cmd.AddCommand(a.evalMomentsCommand())
+	cmd.AddCommand(a.evalMomentsCommand(), a.evalStepsCommand())
 	return cmd
 }
 
@@ -253,7 +254,7 @@ type evaluation struct {
 
 	candidates int // of TACo's search in two stages; 0 for all
 
-	encoded sightline.ModelID // whose features pairs holds
+	encoded [2]sightline.ModelID // whose features and sentences pairs holds
 	pairs   train.Pairs
 }
 
@@ -294,7 +295,7 @@ func (c contender) fuses() bool {
 
 // pairsOf returns the split as a model's encoders have it.
 func (v *evaluation) pairsOf(ctx context.Context, m model) (train.Pairs, error) {
-	if id := m.encoders.Frames.ID(); v.encoded != id {
+	if ids := [2]sightline.ModelID{m.encoders.Frames.ID(), m.encoders.Texts.ID()}; v.encoded != ids {
 		progress := series{start: v.app.bar}
 		defer func() { progress.close() }()
 		pairs, err := train.StoredPairs(ctx, v.split, train.Setting{
@@ -303,7 +304,7 @@ func (v *evaluation) pairsOf(ctx context.Context, m model) (train.Pairs, error) 
 		if err != nil {
 			return train.Pairs{}, err
 		}
-		v.encoded, v.pairs = id, pairs
+		v.encoded, v.pairs = ids, pairs
 	}
 	if m.taco == nil || len(v.pairs.Texts) == 0 || v.pairs.Texts[0].Tokens.Rows > 0 {
 		return v.pairs, nil

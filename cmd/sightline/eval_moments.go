@@ -101,6 +101,7 @@ lie in a folder (docs/formats.md).`,
 	flags.StringVar(&imported, "imported", "", "folder of features made elsewhere")
 	flags.Float64Var(&clip, "clip", 1.5, "with --imported: seconds that a row stands for")
 	flags.StringVar(&submission, "submission", "", "file for the answers, in TVR's layout")
+	a.textEncoderFlag(cmd)
 	how.flags(cmd)
 	for _, needed := range []string{"model", "data"} {
 		if err := cmd.MarkFlagRequired(needed); err != nil {
@@ -127,6 +128,9 @@ func (a *app) openMoments(ctx context.Context, o *opener, name, data string, fro
 	if from.Features == "" {
 		if setting.Encoders, err = o.encodersOf(bundle.Space.Video); err != nil {
 			return fail(err)
+		}
+		if setting.Encoders, err = o.reading(setting.Encoders, bundle.Space.Text); err != nil {
+			return fail(fmt.Errorf("open model %s: %w", bundle.Name, err))
 		}
 		if _, err := fmt.Sscanf(bundle.Space.Sampling, "%gfps", &from.Rate); err != nil {
 			return fail(usage("sample the split as "+name+" was trained", "with --imported, name a folder of features",

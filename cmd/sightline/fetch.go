@@ -34,15 +34,17 @@ func (a *app) fetchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fetch [MODEL]",
 		Short: "Download the weights of an encoder",
-		Long: `Fetch brings a CLIP model from the Hugging Face Hub into the cache that Python's
-huggingface_hub uses. It is the only command that downloads anything. Transfers resume, every
-file is checked against its hash, and only safetensors are taken: a pickle can run code.
+		Long: `Fetch brings a CLIP model, or a BERT to read sentences with, from the Hugging Face Hub into the
+cache that Python's huggingface_hub uses. It is the only command that downloads anything. Transfers
+resume, every file is checked against its hash, and only safetensors are taken: a pickle can run
+code.
 
 MODEL is a name of the list or OWNER/NAME[@REVISION]; without it, the first of the list.
 HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE mean what they mean in Python.`,
 		Example: `  sightline fetch clip
   sightline fetch --list
-  sightline fetch openai/clip-vit-base-patch16@refs/pr/21`,
+  sightline fetch openai/clip-vit-base-patch16@refs/pr/21
+  sightline fetch google-bert/bert-base-uncased`,
 		Args: operands(0, 1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return modelNames(), cobra.ShellCompDirectiveNoFileComp

@@ -91,6 +91,7 @@ owners.txt, for sightline boost or anybody else.`,
 	flags.StringVar(&picture, "plot", "", "draw the space and its spectrum into this .png")
 	flags.StringVar(&export, "export", "", "write the vectors into this folder")
 	a.encoderFlag(cmd, &encoder)
+	a.textEncoderFlag(cmd)
 	return cmd
 }
 

@@ -35,9 +35,10 @@ func TestMain(m *testing.M) {
 //	                              len is the length of a list)
 //	matrix FILE ROWS COLS [KIND]  writes similarities that put text i next to video i mod COLS; as features they do it too.
 //	                              KIND is float16, or nan or zero for a first row of such
-//	longcaption FILE WORDS        writes a caption of so many words for the video x
+//	longcaption FILE WORDS [VIDEO]  writes a caption of so many words for the video x, or for that file
 //	await FILE                    waits until FILE is there
 //	films FOLDER N                renders the first N test films of the world's domain A as videos with subtitles
+//	taskfilm FOLDER               renders the first test film of a task of the world's domain A, with its steps in steps.txt
 //	momentmodel FOLDER RATE [ENCODER]  writes a moment model with fresh weights, of the built-in encoder or as if of another
 //	hub REPOSITORY FOLDER         starts a Hugging Face Hub on loopback that offers a model
 func TestScript(t *testing.T) {
@@ -46,9 +47,14 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
-			models, err := filepath.Abs(filepath.Join("..", "..", "encoder", "clip", "testdata"))
-			env.Setenv("CLIP", models)
-			return err
+			for _, name := range []string{"clip", "bert"} {
+				models, err := filepath.Abs(filepath.Join("..", "..", "encoder", name, "testdata"))
+				if err != nil {
+					return err
+				}
+				env.Setenv(strings.ToUpper(name), models)
+			}
+			return nil
 		},
 		Condition: func(condition string) (bool, error) {
 			if condition == "short" {
@@ -58,7 +64,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "json": jsonAt, "matrix": matrix, "longcaption": longCaption, "await": await, "hub": offerModel,
-			"films": films, "momentmodel": writeMomentModel,
+			"films": films, "taskfilm": taskFilm, "momentmodel": writeMomentModel,
 		},
 	})
 }
@@ -155,8 +161,13 @@ func matrix(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func longCaption(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 2 {
-		ts.Fatalf("usage: longcaption FILE WORDS")
+	pair := map[string]string{"id": "x"}
+	switch len(args) {
+	case 2:
+	case 3:
+		pair = map[string]string{"video": args[2]}
+	default:
+		ts.Fatalf("usage: longcaption FILE WORDS [VIDEO]")
 	}
 	count, err := strconv.Atoi(args[1])
 	ts.Check(err)
@@ -165,7 +176,8 @@ func longCaption(ts *testscript.TestScript, _ bool, args []string) {
 	for i := range words {
 		words[i] = vocabulary[i%len(vocabulary)]
 	}
-	line, err := json.Marshal(map[string]string{"id": "x", "caption": strings.Join(words, " ")})
+	pair["caption"] = strings.Join(words, " ")
+	line, err := json.Marshal(pair)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), append(line, '\n'), 0o666))
 }

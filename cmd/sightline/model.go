@@ -14,6 +14,7 @@ import (
 	"sightline/align"
 	"sightline/align/locate"
 	"sightline/align/taco"
+	"sightline/caption"
 	"sightline/encoder/hub"
 	"sightline/encoder/tiny"
 	"sightline/engine"
@@ -27,14 +28,15 @@ func (a *app) modelCommand() *cobra.Command {
 		Short: "List models, look at one, make one serve",
 		Example: `  sightline model list
   sightline model show runs/first
-  sightline model use runs/first`,
+  sightline model use runs/first
+  sightline model use runs/captions`,
 	}, a.modelListCommand(), a.modelShowCommand(), a.modelUseCommand(), a.modelImportCommand())
 }
 
 // modelJSON is a line of model list --json.
 type modelJSON struct {
 	Name    string           `json:"name"`
-	Kind    string           `json:"kind"` // "encoder", "bundle", "taco" or "moments"
+	Kind    string           `json:"kind"` // "encoder", "bundle", "taco", "moments" or "captions"
 	Serving bool             `json:"serving"`
 	Moments bool             `json:"moments"` // finds the archive's moments
 	Dir     string           `json:"dir,omitempty"`
@@ -118,6 +120,12 @@ func listModels(ctx context.Context, s settings) ([]modelJSON, error) {
 			}
 			continue
 		}
+		if err == nil && kind == caption.Kind {
+			if bundle, err := caption.ReadBundle(dir); err == nil {
+				models = append(models, modelJSON{Name: entry.Name(), Kind: kind, Dir: dir, Space: &bundle.Space, About: aboutCaptions(bundle)})
+			}
+			continue
+		}
 		bundle, err := align.ReadBundle(dir)
 		if err != nil {
 			continue // not a model, or one whose copy was interrupted
@@ -191,6 +199,8 @@ func (a *app) modelShowCommand() *cobra.Command {
 				show = showMoments
 			case kind == taco.Kind:
 				show = showTaco
+			case kind == caption.Kind:
+				show = showCaptions
 			case kind != "":
 				return wrongKind(args[0], kind)
 			}
@@ -265,6 +275,22 @@ func aboutTaco(b taco.Bundle) string {
 	return fmt.Sprintf("taco on %v, tokens %s", b.Space.Video, b.Config.Tokens)
 }
 
+// showCaptions opens a model that writes captions.
+func showCaptions(e *engine.Engine, dir string) (shownJSON, error) {
+	m, b, err := caption.Open(e, dir)
+	if err != nil {
+		return shownJSON{}, err
+	}
+	lines := append([][2]string{{"writes", fmt.Sprintf("captions of up to %s", terminal.Count(b.Config.Words-1, "piece of a word", "pieces of words"))},
+		{"vocabulary", terminal.Count(m.Vocabulary.Len(), "piece", "pieces")}}, videoLines(b.Space)...)
+	return shownJSON{Parameters: m.Weights.Count(), Bundle: b, name: b.Name, lines: lines}, nil
+}
+
+// videoLines says what the features of a model without texts mean.
+func videoLines(s sightline.Space) [][2]string {
+	return slices.DeleteFunc(spaceLines(s), func(line [2]string) bool { return line[0] == "text" })
+}
+
 // spaceLines says what a model's vectors mean.
 func spaceLines(s sightline.Space) [][2]string {
 	return [][2]string{
@@ -312,7 +338,8 @@ Until then searches go on as before; interrupted, the same command goes on.
 
 MODEL is a training run's folder, a bundle, a name of the archive's models, or an encoder to
 be used untrained. A model that was trained with task: moments is kept beside the one that serves
-search: sightline moments uses it, and its clips are encoded from the stored frames at once.`,
+search: sightline moments uses it, and its clips are encoded from the stored frames at once. One that
+was trained with task: caption is copied only, and sightline caption --model NAME finds it there.`,
 		Example: `  sightline model use runs/first
   sightline model use runs/first --name calm-2
   sightline model use runs/moments
@@ -328,8 +355,11 @@ search: sightline moments uses it, and its clips are encoded from the stored fra
 			if err != nil {
 				return err
 			}
-			if dir, kind, ok := s.findBundle(args[0]); ok && kind == locate.Kind {
+			switch dir, kind, ok := s.findBundle(args[0]); {
+			case ok && kind == locate.Kind:
 				return a.useMoments(ctx, o, dir, name)
+			case ok && kind == caption.Kind:
+				return a.useCaptions(o, dir, name)
 			}
 			m, err := o.model(args[0])
 			if err != nil {
@@ -362,6 +392,7 @@ search: sightline moments uses it, and its clips are encoded from the stored fra
 	}
 	cmd.Flags().StringVar(&name, "name", "", "name of the model in the archive (default its own)")
 	a.encoderFlag(cmd, &encoder)
+	a.textEncoderFlag(cmd)
 	return cmd
 }
 
@@ -398,13 +429,16 @@ func bringModel(models, dir, own string, space sightline.Space, name string) (st
 	return name, os.Rename(unfinished, target)
 }
 
-// spaceOf returns the space of the vectors of a bundle that can serve an archive.
+// spaceOf returns the space of the vectors of a bundle that an archive can have.
 func spaceOf(dir string) (sightline.Space, error) {
 	if moments, err := locate.ReadBundle(dir); err == nil {
 		return moments.Space, nil
 	}
 	if bundle, err := taco.ReadBundle(dir); err == nil {
 		return bundle.Space, nil
+	}
+	if captions, err := caption.ReadBundle(dir); err == nil {
+		return captions.Space, nil
 	}
 	bundle, err := align.ReadBundle(dir)
 	return bundle.Space, err

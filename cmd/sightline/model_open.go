@@ -12,6 +12,8 @@ import (
 	_ "sightline/align/heads"
 	"sightline/align/meanpool"
 	"sightline/align/taco"
+	"sightline/encoder"
+	"sightline/encoder/bert"
 	"sightline/encoder/clip"
 	"sightline/encoder/hub"
 	"sightline/encoder/tiny"
@@ -64,8 +66,25 @@ func (s settings) opener() (*opener, error) {
 	return &opener{settings: s, engine: e, open: map[string]train.Encoders{}}, err
 }
 
-// encoders opens the encoder called name: the built-in one, a model that was fetched, or one in a folder.
+// encoders opens the encoder of frames and sentences called name: the built-in one, a model that was fetched, or one in a
+// folder.
 func (o *opener) encoders(name string) (train.Encoders, error) {
+	encoders, err := o.reader(name)
+	if err == nil && encoders.Frames == nil {
+		err = usage("see frames with encoder "+name, "name it as text encoder (text_encoder: in a run file), beside one that sees frames such as clip",
+			"%v reads sentences alone", encoders.Texts.ID())
+	}
+	return encoders, err
+}
+
+// texts opens the text encoder called name, which may see no frames.
+func (o *opener) texts(name string) (encoder.TextEncoder, error) {
+	encoders, err := o.reader(name)
+	return encoders.Texts, err
+}
+
+// reader opens an encoder that reads sentences; Frames is nil where it does nothing else.
+func (o *opener) reader(name string) (train.Encoders, error) {
 	if encoders, ok := o.open[name]; ok {
 		return encoders, nil
 	}
@@ -90,6 +109,13 @@ func openEncoders(e *engine.Engine, name string) (train.Encoders, error) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "vocabulary.txt")); err == nil { // what only the tiny encoder has
 		return tinyEncoders(tiny.Open(e, dir))
+	}
+	if bert.Is(dir) {
+		model, err := bert.Open(e, dir)
+		if err != nil {
+			return train.Encoders{}, err
+		}
+		return train.Encoders{Texts: model}, nil
 	}
 	encoder, err := clip.Open(e, dir)
 	if err != nil {
@@ -154,6 +180,40 @@ func (o *opener) encodersOf(id sightline.ModelID) (train.Encoders, error) {
 	}
 }
 
+// reading returns the encoders with a text encoder of the given weights: their own where it has them, else the text encoder in
+// force, else one that is built in or was fetched.
+func (o *opener) reading(encoders train.Encoders, id sightline.ModelID) (train.Encoders, error) {
+	if encoders.Texts.ID() == id {
+		return encoders, nil
+	}
+	names := []string{tiny.Name}
+	cached, err := hub.Cached()
+	if err != nil {
+		return train.Encoders{}, err
+	}
+	for _, candidate := range cached {
+		names = append(names, candidate.Name)
+	}
+	cause := errors.New("neither the built-in encoder nor a model that was fetched has these weights")
+	if o.TextEncoder.asked() {
+		texts, err := o.texts(o.TextEncoder.Value)
+		if err != nil {
+			return train.Encoders{}, err
+		}
+		names = slices.Insert(names, 0, o.TextEncoder.Value)
+		cause = fmt.Errorf("%s is %v", o.TextEncoder.Value, texts.ID())
+	}
+	for _, name := range names {
+		if texts, err := o.texts(name); err == nil && texts.ID() == id {
+			return train.Encoders{Frames: encoders.Frames, Texts: texts}, nil
+		}
+	}
+	return train.Encoders{}, &sightline.Error{
+		Kind: sightline.NotReady, What: "find text encoder " + id.String(), Err: cause,
+		Try: "name the folder that the model was trained with: --text-encoder FOLDER, or text_encoder in the settings",
+	}
+}
+
 // bundle opens a model at rest on the encoder it was trained with, which a person may have to name.
 func (o *opener) bundle(dir string) (model, error) {
 	m, bundle, err := align.Open(o.engine, dir)
@@ -183,6 +243,9 @@ func (o *opener) feed(m *model, accepts func(video, text sightline.ModelID, prep
 		m.encoders, err = o.encoders(o.Encoder.Value)
 	default:
 		m.encoders, err = o.encodersOf(m.bundle.Space.Video)
+	}
+	if err == nil && m.encoders.Frames.ID() == m.bundle.Space.Video {
+		m.encoders, err = o.reading(m.encoders, m.bundle.Space.Text)
 	}
 	if err != nil {
 		return fmt.Errorf("open model %s: %w", m.name, err)

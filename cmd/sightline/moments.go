@@ -114,6 +114,7 @@ the best video there is: read a curve (--curve) before you believe its moment.`,
 	}
 	flags := cmd.Flags()
 	a.encoderFlag(cmd, &encoder)
+	a.textEncoderFlag(cmd)
 	flags.StringVar(&name, "model", "", "moment model: a run's folder, a bundle, one of the archive's; search for the model that serves search")
 	flags.StringVar(&query.Video, "video", "", "look into this video alone: an id, a path, or the name of a file")
 	flags.IntVarP(&query.Limit, "limit", "n", search.DefaultLimit, "moments to print at most")

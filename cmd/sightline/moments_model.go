@@ -46,7 +46,11 @@ func (o *opener) momentModel(ctx context.Context, archive *library.Archive, serv
 	if err := archive.AcceptMoments(ctx, m.library()); err != nil {
 		return momentModel{}, err
 	}
-	frames, texts := serving.encoders.Frames, serving.encoders.Texts
+	encoders, err := o.reading(serving.encoders, bundle.Space.Text)
+	if err != nil {
+		return momentModel{}, fmt.Errorf("open model %s: %w", m.name, err)
+	}
+	frames, texts := encoders.Frames, encoders.Texts
 	words, known := texts.(encoder.WordEncoder)
 	if err = bundle.Accepts(frames.ID(), texts.ID(), texts.ID(), frames.Preprocess()); err == nil && !known {
 		err = fmt.Errorf("the text encoder %v gives vectors of sentences alone", texts.ID())

@@ -30,8 +30,17 @@ import (
 
 // writeFilms renders the first test films of domain A into a folder, as sightline world does, and returns them.
 func writeFilms(dir string, count int) ([]world.Film, error) {
-	drawn := world.New(world.A, world.Options{Seed: corpus.DefaultSeed, Rho: world.DefaultRho, Extent: world.Extent{Moments: [3]int{0, 0, count}}})
-	all := drawn.Moments[world.Test]
+	all := drawFilms(world.Extent{Moments: [3]int{0, 0, count}}).Moments[world.Test]
+	return all, renderFilms(dir, all)
+}
+
+// drawFilms draws domain A in a size.
+func drawFilms(extent world.Extent) world.Corpus {
+	return world.New(world.A, world.Options{Seed: corpus.DefaultSeed, Rho: world.DefaultRho, Extent: extent})
+}
+
+// renderFilms writes films and their subtitles into a folder.
+func renderFilms(dir string, all []world.Film) error {
 	for _, film := range all {
 		var pixels bytes.Buffer
 		for frame := range film.Frames() {
@@ -42,15 +51,15 @@ func writeFilms(dir string, count int) ([]world.Film, error) {
 			"-framerate", strconv.Itoa(world.FPS), "-i", "pipe:0", "-pix_fmt", "yuv420p", "-c:v", "mpeg4", "-q:v", "2", path+".mp4")
 		cmd.Stdin = &pixels
 		if out, err := cmd.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("%w: %s", err, out)
+			return fmt.Errorf("%w: %s", err, out)
 		}
 		if len(film.Cues) > 0 {
 			if err := os.WriteFile(path+".srt", []byte(subtitle.SubRip(film.Cues)), 0o666); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
-	return all, nil
+	return nil
 }
 
 func films(ts *testscript.TestScript, _ bool, args []string) {

@@ -23,6 +23,8 @@ type app struct {
 	json    bool
 	quiet   bool
 
+	textEncoder string // of the verbs that open trained models
+
 	started bool // the command line made sense and a verb runs
 }
 
@@ -71,7 +73,7 @@ measures it, and searches with that very model.`,
 		group    string
 		commands []*cobra.Command
 	}{
-		{groupArchive, []*cobra.Command{a.addCommand(), a.searchCommand(), a.momentsCommand(), a.captionCommand(), a.listCommand(), a.removeCommand()}},
+		{groupArchive, []*cobra.Command{a.addCommand(), a.searchCommand(), a.momentsCommand(), a.stepsCommand(), a.captionCommand(), a.listCommand(), a.removeCommand()}},
 		{groupModels, []*cobra.Command{a.fetchCommand(), a.trainCommand(), a.modelCommand()}},
 		{groupMeasure, []*cobra.Command{a.worldCommand(), a.dataCommand(), a.encodeCommand(), a.evalCommand(), a.judgeCommand(), a.boostCommand(), a.inspectCommand(), a.benchCommand()}},
 		{groupSetUp, []*cobra.Command{a.doctorCommand(), a.configCommand(), a.versionCommand()}},

@@ -111,6 +111,7 @@ other, and what is seen when; one that was trained with task: taco draws for eac
 	}
 	flags := cmd.Flags()
 	a.encoderFlag(cmd, &encoder)
+	a.textEncoderFlag(cmd)
 	flags.IntVarP(&limit, "limit", "n", search.DefaultLimit, "videos to print at most")
 	flags.BoolVar(&why, "explain", false, "say why, by the model's class anchors or word by word")
 	flags.BoolVar(&failEmpty, "fail-empty", false, "exit with 4 when nothing is found")

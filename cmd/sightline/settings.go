@@ -29,6 +29,8 @@ type settings struct {
 	Backend  setting `json:"backend"`
 	Encoder  setting `json:"encoder"`
 	Features setting `json:"features"` // where features of data sets are kept
+
+	TextEncoder setting `json:"text_encoder"` // where to find that of models which were trained with another than their frames'; may be ""
 }
 
 // settingsFile is what the file of settings may hold.
@@ -37,6 +39,8 @@ type settingsFile struct {
 	Backend  string `yaml:"backend"`
 	Encoder  string `yaml:"encoder"`
 	Features string `yaml:"features"`
+
+	TextEncoder string `yaml:"text_encoder"`
 }
 
 // settingsPath returns where the file of settings is looked for.
@@ -81,7 +85,7 @@ func readSettings() (settingsFile, error) {
 	if err != nil {
 		return file, &sightline.Error{
 			Kind: sightline.Usage, What: "read settings " + path, Err: err,
-			Try: "the file may set archive, backend, encoder and features; sightline config path says where it is",
+			Try: "the file may set archive, backend, encoder, text_encoder and features; sightline config path says where it is",
 		}
 	}
 	return file, nil
@@ -107,6 +111,8 @@ func (a *app) settings(encoder, features string) (settings, error) {
 		Backend:  choose(a.backend, "SIGHTLINE_BACKEND", file.Backend, engine.Default),
 		Encoder:  choose(encoder, "SIGHTLINE_ENCODER", file.Encoder, hub.Models[0].Name),
 		Features: choose(features, "SIGHTLINE_FEATURES", file.Features, filepath.Join(cache, "sightline", "features")),
+
+		TextEncoder: choose(a.textEncoder, "SIGHTLINE_TEXT_ENCODER", file.TextEncoder, ""),
 	}
 	return s, nil
 }

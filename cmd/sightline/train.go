@@ -146,6 +146,11 @@ func (a *app) train(cmd *cobra.Command, config train.Config, dir, features strin
 			return train.Record{}, err
 		}
 	}
+	if config.TextEncoder != "" {
+		if encoders.Texts, err = o.texts(config.TextEncoder); err != nil {
+			return train.Record{}, err
+		}
+	}
 	progress := series{start: a.bar}
 	defer func() { progress.close() }()
 	setting := train.Setting{

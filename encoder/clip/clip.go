@@ -24,6 +24,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sightline"
+	"sightline/encoder/batch"
 	"sightline/encoder/bpe"
 	"sightline/engine"
 	"sightline/internal/safetensors"
@@ -38,7 +39,7 @@ type Model struct {
 	tokenizer *bpe.Tokenizer
 
 	vision, text tower
-	turns        chan struct{} // one batch at a time holds memory
+	turns        batch.Turns
 }
 
 // tower is one side of the model, read and compiled at first use.
@@ -113,7 +114,7 @@ func New(e *engine.Engine, c Config, weights *engine.Weights) *Model {
 }
 
 func assemble(e *engine.Engine, c Config, tokenizer *bpe.Tokenizer, sum []byte, vision, text func() (*engine.Weights, error)) *Model {
-	m := &Model{Config: c, tokenizer: tokenizer, turns: make(chan struct{}, 1)}
+	m := &Model{Config: c, tokenizer: tokenizer, turns: batch.NewTurns()}
 	// The numbers of the configuration decide about the vectors as the weights do.
 	hash := sha256.Sum256(fmt.Appendf(nil, "%x %+v", sum, c))
 	m.id = sightline.ModelID{Name: c.kind(), Hash: hex.EncodeToString(hash[:8])}
@@ -178,12 +179,8 @@ func (m *Model) FrameDim() int { return m.Config.Dim }
 // TextDim returns the width of a text vector, that of a frame vector.
 func (m *Model) TextDim() int { return m.Config.Dim }
 
-// Bounds on one batch: positions, over all its items, that a tower sees, and items.
-const (
-	framePositions = 1024
-	textPositions  = 2560
-	mostTexts      = 32
-)
+// framePositions is how many positions the vision tower sees in one batch, over all its frames.
+const framePositions = 1024
 
 // EncodeFrames returns one row a frame, [len(frames), D], not normalised. It works in batches of bounded memory and
 // returns ctx's error between two of them.
@@ -194,15 +191,16 @@ func (m *Model) EncodeFrames(ctx context.Context, frames []sightline.Frame) (sig
 	most := max(1, framePositions/(grid*grid+1))
 	out := sightline.NewMatrix(len(frames), c.Dim)
 	for done := 0; done < len(frames); {
-		count, room := batch(len(frames)-done, most)
+		count, room := batch.Size(len(frames)-done, most)
 		input, err := c.prepare(frames[done:done+count], room)
 		if err != nil {
 			return sightline.Matrix{}, fmt.Errorf("encode frames: %w", err)
 		}
-		encoded, err := m.turn(ctx, func() ([]engine.Array, error) {
-			return m.vision.run(engine.Floats(input, room, 3, side, side))
-		})
-		if err != nil {
+		var encoded []engine.Array
+		if err := m.turns.Take(ctx, func() (err error) {
+			encoded, err = m.vision.run(engine.Floats(input, room, 3, side, side))
+			return err
+		}); err != nil {
 			return sightline.Matrix{}, fmt.Errorf("encode frames: %w", err)
 		}
 		copy(out.Data[done*c.Dim:], engine.Values(encoded[0])[:count*c.Dim])
@@ -222,33 +220,4 @@ func (c Config) prepare(frames []sightline.Frame, room int) ([]float32, error) {
 		group.Go(func() error { return transform.Apply(input[i*size:(i+1)*size], frame) })
 	}
 	return input, group.Wait()
-}
-
-// turn runs one batch when no other runs, unless ctx is done first.
-func (m *Model) turn(ctx context.Context, run func() ([]engine.Array, error)) ([]engine.Array, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	select {
-	case m.turns <- struct{}{}:
-		defer func() { <-m.turns }()
-		return run()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// batch returns how many of n items go into the next batch of at most most, and how many rows it has. Rows come in few
-// numbers (1, 2, 3, 4, 6, 8, 12, …), as each is a program of its own; at most a third of them stays empty.
-func batch(n, most int) (count, rows int) {
-	rows = 1
-	for size := 1; size <= most; size *= 2 {
-		for _, step := range []int{size, size + size/2} {
-			if step > most || rows >= n {
-				break
-			}
-			rows = step
-		}
-	}
-	return min(n, rows), rows
 }

@@ -335,22 +335,6 @@ func TestEndOfText(t *testing.T) {
 	}
 }
 
-func TestBatchesAreFewAndFull(t *testing.T) {
-	sizes := map[int]bool{}
-	for most := 1; most <= 40; most++ {
-		for n := 1; n <= 100; n++ {
-			count, rows := batch(n, most)
-			sizes[rows] = true
-			if count < 1 || count > n || rows < count || rows > most || rows-count > rows/3 {
-				t.Fatalf("of %d items, at most %d a batch: %d in %d rows", n, most, count, rows)
-			}
-		}
-	}
-	if len(sizes) > 10 {
-		t.Errorf("batches come in %d sizes", len(sizes))
-	}
-}
-
 func FuzzConfig(f *testing.F) {
 	f.Add([]byte(`{"model_type":"clip","text_config":{"eos_token_id":2},"size":{"shortest_edge":224}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {

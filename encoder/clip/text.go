@@ -7,6 +7,7 @@ import (
 
 	"sightline"
 	"sightline/encoder"
+	"sightline/encoder/batch"
 	"sightline/engine"
 )
 
@@ -54,46 +55,27 @@ func (m *Model) EncodeWords(ctx context.Context, texts []string) ([]encoder.Word
 // read runs the text tower over texts, those of like length together, and gives each with its place in its batch, its ids
 // and the batch's outputs to take.
 func (m *Model) read(ctx context.Context, texts []string, take func(text, at int, ids []int32, encoded []engine.Array)) error {
-	c := m.Config
 	ids := make([][]int32, len(texts))
-	order := make([]int, len(texts)) // shortest first
 	for i, text := range texts {
-		ids[i], order[i] = m.tokenizer.Encode(text, c.Text.Context), i
+		ids[i] = m.tokenizer.Encode(text, m.Config.Text.Context)
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return len(ids[a]) - len(ids[b]) })
-	for len(order) > 0 {
-		length := c.bucket(len(ids[order[0]]))
-		alike := 0
-		for alike < len(order) && len(ids[order[alike]]) <= length {
-			alike++
+	for b := range batch.Texts(ids, m.Config.Text.Context, 0) {
+		ends := make([]int32, b.Rows)
+		for i, text := range b.Texts {
+			ends[i] = m.Config.endOf(ids[text])
 		}
-		count, room := batch(alike, min(mostTexts, max(1, textPositions/length)))
-		padded, ends := make([]int32, room*length), make([]int32, room)
-		for i, text := range order[:count] {
-			copy(padded[i*length:], ids[text])
-			ends[i] = c.endOf(ids[text])
-		}
-		encoded, err := m.turn(ctx, func() ([]engine.Array, error) {
-			return m.text.run(engine.Ints(padded, room, length), engine.Ints(ends, room))
-		})
-		if err != nil {
+		var encoded []engine.Array
+		if err := m.turns.Take(ctx, func() (err error) {
+			encoded, err = m.text.run(engine.Ints(b.IDs, b.Rows, b.Length), engine.Ints(ends, b.Rows))
+			return err
+		}); err != nil {
 			return err
 		}
-		for i, text := range order[:count] {
+		for i, text := range b.Texts {
 			take(text, i, ids[text], encoded)
 		}
-		order = order[count:]
 	}
 	return nil
-}
-
-// bucket returns the length to which a text of n tokens is padded: 8, 16, 32, … or the whole context.
-func (c Config) bucket(n int) int {
-	length := 8
-	for length < n {
-		length *= 2
-	}
-	return min(length, c.Text.Context)
 }
 
 // endOf returns the position at which a text is read: the first token that closes it, or that of the largest id where

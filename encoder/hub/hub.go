@@ -134,6 +134,6 @@ const (
 )
 
 var (
-	smallFiles = []string{configFile, "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt"}
+	smallFiles = []string{configFile, "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt", "vocab.txt"}
 	shardName  = regexp.MustCompile(`^model-\d{5}-of-\d{5}\.safetensors$`)
 )

@@ -22,21 +22,21 @@ type Dropout func(x *Node) *Node
 func NoDropout(x *Node) *Node { return x }
 
 // PostNorm returns LayerNorm(x + drop(W·y + b)): how BERT ends a sublayer y of x. Parameters: dense, LayerNorm.
-func PostNorm(vars engine.Vars, y, x *Node, drop Dropout) *Node {
-	return LayerNorm(vars, "LayerNorm", Add(x, drop(Linear(vars, "dense", y))), TinyEpsilon)
+func PostNorm(vars engine.Vars, y, x *Node, epsilon float64, drop Dropout) *Node {
+	return LayerNorm(vars, "LayerNorm", Add(x, drop(Linear(vars, "dense", y))), epsilon)
 }
 
 // FeedForward returns LayerNorm(x + drop(W₂·GELU(W₁·x))). Parameters: intermediate.dense, output.
-func FeedForward(vars engine.Vars, x *Node, drop Dropout) *Node {
-	return PostNorm(vars.Under("output."), GELU(Linear(vars, "intermediate.dense", x)), x, drop)
+func FeedForward(vars engine.Vars, x *Node, epsilon float64, drop Dropout) *Node {
+	return PostNorm(vars.Under("output."), GELU(Linear(vars, "intermediate.dense", x)), x, epsilon, drop)
 }
 
 // BERTLayer is a layer of BERT's encoder on x [B, L, W]: attention of all positions over all, then FeedForward. The mask is
 // as SelfAttention takes it. Parameters: attention.self.query, .key and .value, attention.output, those of FeedForward.
-func BERTLayer(vars engine.Vars, x *Node, heads int, mask *Node, drop Dropout) *Node {
+func BERTLayer(vars engine.Vars, x *Node, heads int, mask *Node, epsilon float64, drop Dropout) *Node {
 	own := vars.Under("attention.self.")
 	y := Attention(Linear(own, "query", x), Linear(own, "key", x), Linear(own, "value", x), heads, mask)
-	return FeedForward(vars, PostNorm(vars.Under("attention.output."), y, x, drop), drop)
+	return FeedForward(vars, PostNorm(vars.Under("attention.output."), y, x, epsilon, drop), epsilon, drop)
 }
 
 // InitBERT adds a linear layer of BERT's: weights from N(0, 0.02²), zero bias.

@@ -8,7 +8,7 @@ import (
 	"sightline/engine"
 )
 
-// TinyEpsilon is the layer normalisation constant of CLIP4Clip's temporal heads.
+// TinyEpsilon is the layer normalisation constant of BERT, and of CLIP4Clip's temporal heads.
 const TinyEpsilon = 1e-12
 
 // Heads returns the number of attention heads for x [..., W]: the one configured, or where that is 0 one to 64 components,

@@ -1,4 +1,5 @@
-// Package plotting writes plots side by side, and pictures drawn by hand, as one PNG, in the colours that all pictures of the project share.
+// Package plotting writes plots side by side, and sheets of pictures with words beside them, as one PNG, in the colours that all
+// pictures of the project share.
 package plotting
 
 import (

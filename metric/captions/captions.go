@@ -102,14 +102,19 @@ func Score(items []Item, tokenizer Tokenizer, meteor *Meteor) (Result, error) {
 		r.Items = append(r.Items, Values{b.bleu(), m.Score(), rouge, cider})
 		r.sums = append(r.sums, slices.Concat(b[:], m[:], []float64{rouge, cider, 1}))
 	}
-	total := make([]float64, len(r.sums[0]))
-	for _, sums := range r.sums {
+	r.Corpus = ofSums(added(r.sums))
+	return r, nil
+}
+
+// added returns the sums of all items together.
+func added(all [][]float64) []float64 {
+	total := make([]float64, len(all[0]))
+	for _, sums := range all {
 		for k, v := range sums {
 			total[k] += v
 		}
 	}
-	r.Corpus = ofSums(total)
-	return r, nil
+	return total
 }
 
 // ofSums returns the metrics of items from their summed statistics.
@@ -178,13 +183,47 @@ func (r Result) Summarize(options metric.Options) ([]metric.Estimate, error) {
 	return r.totals().Summarize(options)
 }
 
-// Compare tests whether system b differs from system a on the same items, in the same order, scored in the same way.
-func Compare(a, b Result, options metric.Options) ([]metric.Difference, error) {
+// Pool returns several runs of one system on the same items as one, for Compare: what an item adds in all runs is drawn and
+// exchanged together.
+func Pool(runs ...Result) (Result, error) {
+	if len(runs) == 0 {
+		return Result{}, &sightline.Error{Kind: sightline.Usage, What: "pool runs", Err: errors.New("there are none"), Try: "give at least one run"}
+	}
+	pool := runs[0]
+	pool.Items, pool.Empty, pool.sums = nil, 0, nil
+	for _, run := range runs {
+		if err := alike(pool, run); err != nil {
+			return Result{}, err
+		}
+		pool.Empty += run.Empty
+	}
+	for i := range pool.IDs {
+		var own [][]float64
+		for _, run := range runs {
+			own = append(own, run.sums[i])
+		}
+		pool.sums = append(pool.sums, added(own))
+		pool.Items = append(pool.Items, ofSums(pool.sums[i]))
+	}
+	pool.Corpus = ofSums(added(pool.sums))
+	return pool, nil
+}
+
+// alike returns an error where two results are not of the same items, in the same order, scored in the same way.
+func alike(a, b Result) error {
 	if a.Tokenizer != b.Tokenizer || !slices.Equal(a.IDs, b.IDs) {
-		return nil, &sightline.Error{
+		return &sightline.Error{
 			Kind: sightline.Usage, What: "compare two systems", Err: errors.New("they were not scored on the same items with the same tokenizer"),
 			Try: "score both with the same references and options",
 		}
+	}
+	return nil
+}
+
+// Compare tests whether system b differs from system a on the same items, in the same order, scored in the same way.
+func Compare(a, b Result, options metric.Options) ([]metric.Difference, error) {
+	if err := alike(a, b); err != nil {
+		return nil, err
 	}
 	return metric.CompareTotals(a.totals(), b.totals(), options)
 }

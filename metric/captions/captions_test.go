@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"sightline"
 	"sightline/metric"
 )
 
@@ -166,4 +167,54 @@ func writeFile(t *testing.T, name, text string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// Runs pooled with themselves are the run, item by item and in all, but for BLEU's smoothing, which is added once; runs of other items are not pooled.
+func TestPool(t *testing.T) {
+	items := []Item{
+		{"a", "a man cuts onions", []string{"a man is slicing onions", "someone cuts an onion"}},
+		{"b", "a dog", []string{"a dog runs in the park"}},
+		{"c", "", []string{"two birds sing on a tree"}},
+	}
+	one, err := Score(items, PennTreebank, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool, err := Pool(one, one, one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pool.Empty != 3 || len(pool.Items) != 3 {
+		t.Errorf("%d empty of %d items", pool.Empty, len(pool.Items))
+	}
+	near := func(what string, a, b Values) {
+		t.Helper()
+		for _, d := range []float64{a.BLEU[0] - b.BLEU[0], a.BLEU[3] - b.BLEU[3], a.METEOR - b.METEOR, a.ROUGEL - b.ROUGEL, a.CIDEr - b.CIDEr} {
+			if math.Abs(d) > 1e-5 {
+				t.Errorf("%s: %+v, pooled %+v", what, a, b)
+			}
+		}
+	}
+	near("all", one.Corpus, pool.Corpus)
+	for i := range one.Items {
+		near(one.IDs[i], one.Items[i], pool.Items[i])
+	}
+	items[0].Caption = "someone cuts an onion"
+	better, err := Score(items, PennTreebank, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pool, err = Pool(one, better); err != nil || pool.Corpus.CIDEr <= one.Corpus.CIDEr || pool.Corpus.CIDEr >= better.Corpus.CIDEr {
+		t.Errorf("CIDEr is %v, pooled from %v and %v; %v", pool.Corpus.CIDEr, one.Corpus.CIDEr, better.Corpus.CIDEr, err)
+	}
+	other, err := Score(items[:2], PennTreebank, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Pool(one, other); sightline.KindOf(err) != sightline.Usage {
+		t.Errorf("other items: %v", err)
+	}
+	if _, err := Pool(); sightline.KindOf(err) != sightline.Usage {
+		t.Errorf("no run: %v", err)
+	}
 }

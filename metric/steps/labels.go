@@ -48,41 +48,17 @@ type LabelReport struct {
 
 // JudgeLabels computes the accuracy over the frames of all videos, with intervals from drawing videos.
 func JudgeLabels(videos []Labelled, options metric.Options) (LabelReport, error) {
-	const what = "judge labelled frames"
-	counts := map[int]int{}
-	report := LabelReport{Videos: len(videos)}
-	totals := metric.Totals{
-		Names: []string{"accuracy with background", "accuracy on steps"},
-		Numbers: func(sums []float64) []float64 {
-			return []float64{100 * sums[0] / max(sums[1], 1), 100 * sums[2] / max(sums[3], 1)}
-		},
+	totals, err := accuracies(videos)
+	if err != nil {
+		return LabelReport{}, err
 	}
+	report := LabelReport{Videos: len(videos)}
+	counts := map[int]int{}
 	for _, v := range videos {
-		if len(v.Truth) != len(v.Predicted) {
-			return LabelReport{}, &sightline.Error{
-				Kind: sightline.Usage, What: what, Err: fmt.Errorf("video %q has %d frames and %d predictions", v.ID, len(v.Truth), len(v.Predicted)),
-				Try: "predict one label for every frame",
-			}
-		}
-		sums := make([]float64, 4) // right, frames, and both of frames with a step
-		for i, label := range v.Truth {
+		for _, label := range v.Truth {
 			counts[label]++
-			right := 0.0
-			if label == v.Predicted[i] {
-				right = 1
-			}
-			sums[0] += right
-			sums[1]++
-			if label != Background {
-				sums[2] += right
-				sums[3]++
-			}
 		}
 		report.Frames += len(v.Truth)
-		totals.Items = append(totals.Items, sums)
-	}
-	if report.Frames == 0 {
-		return LabelReport{}, &sightline.Error{Kind: sightline.Usage, What: what, Err: fmt.Errorf("there are no frames"), Try: "give at least one video"}
 	}
 	estimates, err := totals.Summarize(options)
 	if err != nil {
@@ -98,4 +74,52 @@ func JudgeLabels(videos []Labelled, options metric.Options) (LabelReport, error)
 	}
 	report.Majority.Value = 100 * float64(most) / float64(report.Frames)
 	return report, nil
+}
+
+// accuracies are the totals whose numbers are the accuracy over all frames and over those with a step. It refuses videos that
+// cannot be judged.
+func accuracies(videos []Labelled) (metric.Totals, error) {
+	const what = "judge labelled frames"
+	totals := metric.Totals{
+		Names: []string{"accuracy with background", "accuracy on steps"},
+		Numbers: func(sums []float64) []float64 {
+			return []float64{percent(sums[0], sums[1]), percent(sums[2], sums[3])}
+		},
+	}
+	frames := 0
+	for _, v := range videos {
+		if len(v.Truth) != len(v.Predicted) {
+			return metric.Totals{}, &sightline.Error{
+				Kind: sightline.Usage, What: what, Err: fmt.Errorf("video %q has %d frames and %d predictions", v.ID, len(v.Truth), len(v.Predicted)),
+				Try: "predict one label for every frame",
+			}
+		}
+		sums := make([]float64, 4) // right, frames, and both of frames with a step
+		for i, label := range v.Truth {
+			right := 0.0
+			if label == v.Predicted[i] {
+				right = 1
+			}
+			sums[0] += right
+			sums[1]++
+			if label != Background {
+				sums[2] += right
+				sums[3]++
+			}
+		}
+		frames += len(v.Truth)
+		totals.Items = append(totals.Items, sums)
+	}
+	if frames == 0 {
+		return metric.Totals{}, &sightline.Error{Kind: sightline.Usage, What: what, Err: fmt.Errorf("there are no frames"), Try: "give at least one video"}
+	}
+	return totals, nil
+}
+
+// percent returns what share part is of whole, 0 of nothing.
+func percent(part, whole float64) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return 100 * part / whole
 }

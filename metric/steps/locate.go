@@ -40,6 +40,9 @@ func Costs(scores sightline.Matrix) sightline.Matrix {
 	return costs
 }
 
+// Indifferent is the cost of a frame that fits all of so many steps alike.
+func Indifferent(steps int) float64 { return math.Log(float64(steps)) }
+
 // Options are those of Locate. The zero value is CrossTask's evaluation.
 type Options struct {
 	Repeat     bool    // a step may take several frames in a row; else each takes exactly one

@@ -70,45 +70,20 @@ type Report struct {
 // Judge computes CrossTask's recall: of each task, located steps that hit a marked frame over steps that occur, summed over
 // its videos; and their mean over tasks. Intervals come from drawing videos.
 func Judge(videos []Video, options metric.Options) (Report, error) {
-	const what = "judge located steps"
-	fail := func(v Video, format string, args ...any) (Report, error) {
-		return Report{}, &sightline.Error{
-			Kind: sightline.Usage, What: what, Err: fmt.Errorf("video %q of task %q: %w", v.ID, v.Task, fmt.Errorf(format, args...)),
-			Try: "give truth and located steps of the same frames",
-		}
+	tasks, place, err := tasksOf(videos)
+	if err != nil {
+		return Report{}, err
 	}
-	if len(videos) == 0 {
-		return Report{}, &sightline.Error{Kind: sightline.Usage, What: what, Err: fmt.Errorf("there are no videos"), Try: "give at least one"}
-	}
-	report := Report{Videos: len(videos)}
-	place := map[string]int{}
-	for _, v := range videos {
-		if len(v.Located) != v.Truth.Frames {
-			return fail(v, "%d frames were located, %d are marked", len(v.Located), v.Truth.Frames)
-		}
-		if v.Truth.Frames < v.Truth.Steps {
-			return fail(v, "it has %d frames for %d steps", v.Truth.Frames, v.Truth.Steps)
-		}
-		if i := slices.IndexFunc(v.Located, func(k int) bool { return k < None || k >= v.Truth.Steps }); i >= 0 {
-			return fail(v, "frame %d was given step %d of %d", i, v.Located[i], v.Truth.Steps)
-		}
-		if _, ok := place[v.Task]; !ok {
-			place[v.Task] = len(report.Tasks)
-			report.Tasks = append(report.Tasks, Recall{Name: v.Task})
-		}
-	}
-	run := recalls(report.Tasks)
+	report := Report{Videos: len(videos), Tasks: tasks}
+	run := recalls(tasks)
 	expected := map[string]*metric.Totals{}
 	names := []string{"uniform", "random order", "random frames"}
 	for _, name := range names {
 		expected[name] = &metric.Totals{Numbers: run.Numbers, Names: run.Names}
 	}
 	for _, v := range videos {
-		steps := float64(v.Truth.occurring())
 		add := func(to *metric.Totals, hits float64) {
-			sums := make([]float64, 2*len(report.Tasks))
-			sums[2*place[v.Task]], sums[2*place[v.Task]+1] = hits, steps
-			to.Items = append(to.Items, sums)
+			to.Items = append(to.Items, v.sums(len(tasks), place[v.Task], hits))
 		}
 		add(&run, v.hits())
 		inOrder, anyOrder := v.Truth.uniform()
@@ -133,6 +108,45 @@ func Judge(videos []Video, options metric.Options) (Report, error) {
 		report.Baselines = append(report.Baselines, Recall{name, plain[last]})
 	}
 	return report, nil
+}
+
+// tasksOf returns the tasks of videos in order of first appearance, and the place of each by its name. It refuses videos that
+// cannot be judged.
+func tasksOf(videos []Video) (tasks []Recall, place map[string]int, err error) {
+	const what = "judge located steps"
+	if len(videos) == 0 {
+		return nil, nil, &sightline.Error{Kind: sightline.Usage, What: what, Err: fmt.Errorf("there are no videos"), Try: "give at least one"}
+	}
+	place = map[string]int{}
+	for _, v := range videos {
+		fail := func(format string, args ...any) ([]Recall, map[string]int, error) {
+			return nil, nil, &sightline.Error{
+				Kind: sightline.Usage, What: what, Err: fmt.Errorf("video %q of task %q: %w", v.ID, v.Task, fmt.Errorf(format, args...)),
+				Try: "give truth and located steps of the same frames",
+			}
+		}
+		if len(v.Located) != v.Truth.Frames {
+			return fail("%d frames were located, %d are marked", len(v.Located), v.Truth.Frames)
+		}
+		if v.Truth.Frames < v.Truth.Steps {
+			return fail("it has %d frames for %d steps", v.Truth.Frames, v.Truth.Steps)
+		}
+		if i := slices.IndexFunc(v.Located, func(k int) bool { return k < None || k >= v.Truth.Steps }); i >= 0 {
+			return fail("frame %d was given step %d of %d", i, v.Located[i], v.Truth.Steps)
+		}
+		if _, ok := place[v.Task]; !ok {
+			place[v.Task] = len(tasks)
+			tasks = append(tasks, Recall{Name: v.Task})
+		}
+	}
+	return tasks, place, nil
+}
+
+// sums returns what a video with so many hits adds to the totals of recalls, its task being the one at place.
+func (v Video) sums(tasks, place int, hits float64) []float64 {
+	sums := make([]float64, 2*tasks)
+	sums[2*place], sums[2*place+1] = hits, float64(v.Truth.occurring())
+	return sums
 }
 
 // recalls are totals without items whose numbers are each task's recall and their mean. A task of which a draw has no steps

@@ -167,3 +167,57 @@ func TestJudgeLabels(t *testing.T) {
 		t.Error("judged nothing")
 	}
 }
+
+// A threshold on scores chosen for most right frames, and what it labels.
+func TestThreshold(t *testing.T) {
+	scores := sightline.Matrix{Rows: 5, Cols: 2, Data: []float32{0.9, 0.1, 0.2, 0.8, 0.5, 0.4, 0.3, 0.2, 0.1, 0}}
+	truth := []int{7, 9, Background, Background, 7}
+	threshold := Threshold([]sightline.Matrix{scores}, [][]int{{7, 9}}, [][]int{truth})
+	if math.Abs(threshold-0.8) > 1e-6 {
+		t.Fatalf("the threshold is %v", threshold)
+	}
+	if got := Label(scores, []int{7, 9}, threshold); !slices.Equal(got, []int{7, 9, 0, 0, 0}) {
+		t.Errorf("labels are %v", got)
+	}
+	none := Threshold([]sightline.Matrix{scores}, [][]int{{7, 9}}, [][]int{make([]int, 5)})
+	if got := Label(scores, []int{7, 9}, none); !slices.Equal(got, make([]int, 5)) {
+		t.Errorf("all background is labelled %v", got)
+	}
+	if got := Label(scores, []int{7, 9}, Threshold([]sightline.Matrix{scores}, [][]int{{7, 9}}, [][]int{{7, 9, 7, 7, 7}})); slices.Contains(got, Background) {
+		t.Errorf("no background is labelled %v", got)
+	}
+}
+
+func TestEvenly(t *testing.T) {
+	if got := Evenly(7, []int{4, 5, 6}); !slices.Equal(got, []int{4, 4, 4, 5, 5, 6, 6}) {
+		t.Errorf("seven frames are dealt out as %v", got)
+	}
+}
+
+func TestCompare(t *testing.T) {
+	truth := NewTruth(4, 1)
+	truth.Mark(0, sightline.Span{Start: 1, End: 2})
+	var right, wrong []Video
+	for range 12 {
+		right = append(right, Video{"v", "cook", truth, []int{None, 0, None, None}})
+		wrong = append(wrong, Video{"v", "cook", truth, []int{0, None, None, None}})
+	}
+	d, err := Compare([][]Video{wrong}, [][]Video{right, wrong}, metric.Options{Resamples: 500})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.A != 0 || d.B != 50 || d.Difference != 50 || d.P > 0.01 {
+		t.Errorf("%+v", d)
+	}
+	if _, err := Compare([][]Video{wrong}, [][]Video{right, wrong[1:]}, metric.Options{}); err == nil {
+		t.Error("compared trainings on other videos")
+	}
+	if _, err := Compare([][]Video{wrong}, nil, metric.Options{}); err == nil {
+		t.Error("compared with nothing")
+	}
+	labels := []Labelled{{"v", []int{0, 1}, []int{0, 0}}}
+	both, err := CompareLabels([][]Labelled{labels}, [][]Labelled{{{"v", []int{0, 1}, []int{0, 1}}}}, metric.Options{Resamples: 50})
+	if err != nil || both[0].Difference != 50 || both[1].Difference != 100 {
+		t.Errorf("%+v, %v", both, err)
+	}
+}
