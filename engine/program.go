@@ -2,7 +2,9 @@ package engine
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
+	"weak"
 
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -34,22 +36,28 @@ func (v Vars) Under(prefix string) Vars { return Vars{prefix: v.prefix + prefix,
 type Func func(vars Vars, inputs []*graph.Node) []*graph.Node
 
 // Program is a Func bound to weights and a backend. It compiles once for every combination of input shapes, so callers
-// keep these few (buckets). It is safe for concurrent use.
+// keep these few (buckets). It is safe for concurrent use. Once nothing refers to it, the backend's memory is given back.
 type Program struct {
 	weights *Weights
 	names   []string
+	source  *source
 	exec    *graph.Exec
 }
 
+// source is what a program was made of. Only the program holds it: a model's function mostly refers to the model and so to its
+// programs, and if the backend's side did too, none of them would ever be given up.
+type source struct{ fn Func }
+
 // Compile prepares fn to run on the weights. Later updates of the weights are seen by later runs.
 func (e *Engine) Compile(weights *Weights, fn Func) (*Program, error) {
-	names := weights.Names()
+	names, made := weights.Names(), &source{fn}
+	held := weak.Make(made)
 	build := func(nodes []*graph.Node) []*graph.Node {
 		parameters := make(map[string]*graph.Node, len(names))
 		for i, name := range names {
 			parameters[name] = nodes[i]
 		}
-		outputs := fn(Vars{nodes: parameters}, nodes[len(names):])
+		outputs := held.Value().fn(Vars{nodes: parameters}, nodes[len(names):])
 		for i, output := range outputs {
 			if slices.Contains(nodes, output) { // ONNX Runtime's backend mixes up outputs that are inputs
 				outputs[i] = graph.AddScalar(output, 0)
@@ -62,7 +70,9 @@ func (e *Engine) Compile(weights *Weights, fn Func) (*Program, error) {
 		return nil, fmt.Errorf("compile: %w", err)
 	}
 	exec.SetMaxCache(-1)
-	return &Program{weights: weights, names: names, exec: exec}, nil
+	p := &Program{weights: weights, names: names, source: made, exec: exec}
+	runtime.AddCleanup(p, (*graph.Exec).Finalize, exec)
+	return p, nil
 }
 
 // Gradient prepares a training step: running it returns the scalar loss that fn yields first, then fn's other outputs,
@@ -107,6 +117,7 @@ func (a Array) Tensor() *tensors.Tensor {
 // Run executes the program. What the backend held of inputs and outputs is given back at once: left to the garbage
 // collector, which sees only small handles, a training run would fill the memory.
 func (p *Program) Run(inputs ...Array) ([]Array, error) {
+	defer runtime.KeepAlive(p)
 	args := make([]any, 0, len(p.names)+len(inputs))
 	for _, name := range p.names {
 		args = append(args, p.weights.tensors[name])
