@@ -51,13 +51,13 @@ fuzz: ## every fuzz target for FUZZTIME (20s)
 kill: ffmpeg ## SIGKILL at random moments, KILLS (20) times each, in add, encode, train and the index
 	SIGHTLINE_KILLS=$(KILLS) $(GO) test -vet=off -count 1 -timeout 60m -v -run Kill $$(scripts/packages with-test Kill)
 
-long: ffmpeg ## tests that take minutes: a benchmark twice, X-Pool on 10,000 texts and videos, moments in two hours of video
-	SIGHTLINE_LONG=1 $(GO) test -vet=off -count 1 -timeout 60m -v -run 'Retrieval|TenThousand|TwoHours' ./benchmark ./align/xpool ./cmd/sightline
+long: ffmpeg ## tests that take minutes: benchmarks of retrieval and of steps, X-Pool on 10,000 texts and videos, moments in two hours of video
+	SIGHTLINE_LONG=1 $(GO) test -vet=off -count 1 -timeout 60m -v -run 'Retrieval|Steps|TenThousand|TwoHours' ./benchmark ./align/xpool ./cmd/sightline
 
 bench: ## encoders and training beside PyTorch where it is installed, then the searches; needs a quiet machine
 	bench/compare.sh
 	$(GO) test -vet=off -run '^$$' -bench . -timeout 60m ./index/...
-	$(GO) test -vet=off -run '^$$' -bench . -benchtime 1x -timeout 60m ./moment
+	$(GO) test -vet=off -run '^$$' -bench . -benchtime 1x -timeout 60m ./moment ./align/qacln
 
 onnx: ## bin/sightline-onnx with ONNX Runtime from npm, and the golden tests on it (linux/amd64, C compiler, npm)
 	scripts/onnx
