@@ -63,7 +63,6 @@ func (l *Layer) Joint(vars engine.Vars, videos align.Frames, texts *Node) (align
 	count := AddScalar(ReduceAllSum(videos.Mask), float64(pairs))
 	x := Concatenate([]*Node{rows, texts}, 0)
 	more, kept := l.Reconstruct(vars, x, count) // β X̂ [B·R + B, D]
-	more = StopGradient(more)                   // said here too: onnx has no gradient of a slice
 	videos.Vectors = Add(videos.Vectors, Reshape(Slice(more, AxisRange(0, n*r)), dims...))
 	return videos, Add(texts, Slice(more, AxisRange(n*r))), kept
 }
@@ -225,6 +224,7 @@ func (e EM) Reconstruct(vars engine.Vars, x, real *Node) (more *Node, kept []*No
 	}
 	next := Add(MulScalar(start, e.Momentum), MulScalar(reached, 1-e.Momentum))
 	more = MulScalar(Dot(mu, z).General([]int{1}, nil, []int{1}, nil), e.Beta)
+	more = StopGradient(more) // said again, for callers who slice it: onnx has no gradient of a slice
 	return more, []*Node{next, Reshape(real, 1)}
 }
 
