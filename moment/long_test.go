@@ -89,7 +89,7 @@ func TestWindowsMerge(t *testing.T) {
 		o, err := o.filled()
 		must(t, err)
 		b := newBrowser(s, prepared[0], o)
-		curve := prepared[0].curve(s.segments[0], s.videos[0])
+		curve := curvesIn(s.segments[0], s.videos[0], prepared[:1])[0]
 		phi := prepared[0].phiWithin(s.segments[0], s.videos[1], 0, to-from)
 		cut := func(x []float64) []float64 { return x[from-lower : to-lower] }
 		start, end := softmax(nil, cut(convolve(nil, curve, boundary.Start))), softmax(nil, cut(convolve(nil, curve, boundary.End)))

@@ -94,17 +94,24 @@ func (v video) modalities() int {
 	return locate.Modalities
 }
 
-// curve returns Σ_m Gate_m·⟨H_m,l, Locate_m⟩ for every clip of a video, [L].
-func (q *query) curve(s index.Segment, v video) []float32 {
-	curve, gate := make([]float32, v.clips), q.gates(v)
-	for l := range curve {
-		var sum float64
-		for m := range v.modalities() {
-			sum += gate[m] * float64(s.Product(v.rows(m)+l, q.locate[m]))
-		}
-		curve[l] = float32(sum)
+// curvesIn returns Σ_m Gate_m·⟨H_m,l, Locate_m⟩ of every query for every clip of a video, [queries][L]. It goes by clips, so
+// that each is read once for all queries.
+func curvesIn(s index.Segment, v video, queries []*query) [][]float32 {
+	curves := make([][]float32, len(queries))
+	for i := range curves {
+		curves[i] = make([]float32, v.clips)
 	}
-	return curve
+	for l := range v.clips {
+		for i, q := range queries {
+			var sum float64
+			gate := q.gates(v)
+			for m := range v.modalities() {
+				sum += gate[m] * float64(s.Product(v.rows(m)+l, q.locate[m]))
+			}
+			curves[i][l] = float32(sum)
+		}
+	}
+	return curves
 }
 
 // fusedCosine returns cos(Σ_m Gate_m·H_m,l, Retrieve).

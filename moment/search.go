@@ -1,9 +1,9 @@
 package moment
 
 import (
-	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -133,20 +133,25 @@ func each(ctx context.Context, n int, f func(i int)) {
 // curves returns the curves of every query with its videos. It goes by videos: many of them are among the best of several
 // queries, and their rows are read from memory once for these.
 func (s *shelf) curves(ctx context.Context, queries []*query, videos [][]ranked) [][][]float32 {
-	type pair struct{ video, query, rank int }
-	var pairs []pair
+	type place struct{ query, rank int }
+	asked := map[int][]place{} // of every video
 	curves := make([][][]float32, len(queries))
 	for i, list := range videos {
 		curves[i] = make([][]float32, len(list))
 		for rank, r := range list {
-			pairs = append(pairs, pair{r.video, i, rank})
+			asked[r.video] = append(asked[r.video], place{i, rank})
 		}
 	}
-	slices.SortFunc(pairs, func(a, b pair) int { return cmp.Or(cmp.Compare(a.video, b.video), cmp.Compare(a.query, b.query)) })
-	each(ctx, len(pairs), func(k int) {
-		p := pairs[k]
-		v := s.videos[p.video]
-		curves[p.query][p.rank] = queries[p.query].curve(s.segments[v.segment], v)
+	numbers := slices.Sorted(maps.Keys(asked))
+	each(ctx, len(numbers), func(k int) {
+		places, v := asked[numbers[k]], s.videos[numbers[k]]
+		sharing := make([]*query, len(places))
+		for i, p := range places {
+			sharing[i] = queries[p.query]
+		}
+		for i, curve := range curvesIn(s.segments[v.segment], v, sharing) {
+			curves[places[i].query][places[i].rank] = curve
+		}
 	})
 	return curves
 }
