@@ -221,3 +221,85 @@ tileLoop:
 	JNZ          tileRows
 	VZEROUPPER
 	RET
+
+// func tileVNNI(dots *int32, codes *int8, queries *int16, width, rows, n int)
+//
+// tileAVX2 with four rows at a time; rows is a multiple of four and not 0.
+TEXT ·tileVNNI(SB), NOSPLIT, $0-48
+	MOVQ dots+0(FP), DI
+	MOVQ codes+8(FP), SI
+	MOVQ queries+16(FP), DX
+	MOVQ width+24(FP), CX
+	MOVQ rows+32(FP), R8
+	MOVQ n+40(FP), R9
+	LEAQ (DX)(CX*2), R13
+	LEAQ (R13)(CX*2), BX
+	LEAQ (BX)(CX*2), R14
+
+#define TILE512(query, a, b, c, d) \
+	VMOVDQU16 (query)(AX*2), Z20 \
+	VPDPWSSD  Z20, Z16, a        \
+	VPDPWSSD  Z20, Z17, b        \
+	VPDPWSSD  Z20, Z18, c        \
+	VPDPWSSD  Z20, Z19, d
+
+// The four sums of a query's registers become four numbers at to.
+#define FOLDTILE(za, ya, xa, zb, yb, xb, zc, yc, zd, yd, to) \
+	VEXTRACTI64X4 $1, za, Y16  \
+	VEXTRACTI64X4 $1, zb, Y17  \
+	VEXTRACTI64X4 $1, zc, Y18  \
+	VEXTRACTI64X4 $1, zd, Y19  \
+	VPADDD        Y16, ya, ya  \
+	VPADDD        Y17, yb, yb  \
+	VPADDD        Y18, yc, yc  \
+	VPADDD        Y19, yd, yd  \
+	VPHADDD       yb, ya, ya   \
+	VPHADDD       yd, yc, yc   \
+	VPHADDD       yc, ya, ya   \
+	VEXTRACTI128  $1, ya, xb   \
+	VPADDD        xb, xa, xa   \
+	VMOVDQU       xa, to
+
+vnniRows:
+	LEAQ (SI)(CX*1), R10
+	LEAQ (R10)(CX*1), R11
+	LEAQ (R11)(CX*1), R12
+	XORQ AX, AX
+	CLEAR512
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+
+vnniTile:
+	VPMOVSXBW (SI)(AX*1), Z16
+	VPMOVSXBW (R10)(AX*1), Z17
+	VPMOVSXBW (R11)(AX*1), Z18
+	VPMOVSXBW (R12)(AX*1), Z19
+	TILE512(DX, Z0, Z1, Z2, Z3)
+	TILE512(R13, Z4, Z5, Z6, Z7)
+	TILE512(BX, Z8, Z9, Z10, Z11)
+	TILE512(R14, Z12, Z13, Z14, Z15)
+	ADDQ $32, AX
+	CMPQ AX, CX
+	JLT  vnniTile
+
+	LEAQ (R9)(R9*2), AX
+	FOLDTILE(Z0, Y0, X0, Z1, Y1, X1, Z2, Y2, Z3, Y3, (DI))
+	FOLDTILE(Z4, Y4, X4, Z5, Y5, X5, Z6, Y6, Z7, Y7, (DI)(R9*4))
+	FOLDTILE(Z8, Y8, X8, Z9, Y9, X9, Z10, Y10, Z11, Y11, (DI)(R9*8))
+	FOLDTILE(Z12, Y12, X12, Z13, Y13, X13, Z14, Y14, Z15, Y15, (DI)(AX*4))
+	ADDQ $16, DI
+	LEAQ (R12)(CX*1), SI
+	SUBQ $4, R8
+	JNZ  vnniRows
+	VZEROUPPER
+	RET

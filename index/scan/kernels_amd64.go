@@ -18,16 +18,18 @@ func kernels() []Kernel {
 		if archsimd.X86.AVX512VNNI() {
 			best := wide
 			best.Name, best.Dots = "avx512vnni", inGroups(dotsVNNI)
-			best.DotsOfMany = oneByOne(best.Dots)
+			best.DotsOfMany = inTiles(4, tileVNNI, best.Dots)
 			found = append(found, best)
 		}
 		found = append(found, wide)
 	}
 	if archsimd.X86.AVX2() && hasF16C {
-		found = append(found, Kernel{
-			Name: "avx2", Dots: inGroups(dotsAVX2), DotsOfMany: dotsOfManyAVX2, Reach: reach256, Score: score256,
-			Product: productAVX, ProductHalf: productF16C, ProductCodes: productCodesAVX2, Cosines: cosines256, Sum: sum256,
-		})
+		narrow := Kernel{
+			Name: "avx2", Dots: inGroups(dotsAVX2), Reach: reach256, Score: score256, Product: productAVX,
+			ProductHalf: productF16C, ProductCodes: productCodesAVX2, Cosines: cosines256, Sum: sum256,
+		}
+		narrow.DotsOfMany = inTiles(2, tileAVX2, narrow.Dots)
+		found = append(found, narrow)
 	}
 	return append(found, portable)
 }
@@ -46,19 +48,28 @@ func dotsAVX2(dots *int32, codes *int8, query *int16, width, groups int)
 //go:noescape
 func tileAVX2(dots *int32, codes *int8, queries *int16, width, rows, n int)
 
-// dotsOfManyAVX2 takes four queries at a time; what does not make four of them, or two rows, goes one by one.
-func dotsOfManyAVX2(dots []int32, codes []int8, queries []int16, width int) {
-	n := len(codes) / width
-	if width == 0 || width%Lane != 0 || len(codes)%width != 0 || len(queries)%width != 0 || len(dots) != n*(len(queries)/width) {
-		panic("scan: codes, queries and dots do not fit together")
-	}
-	for ; n >= 2 && len(queries) >= 4*width; dots, queries = dots[4*n:], queries[4*width:] {
-		tileAVX2(&dots[0], &codes[0], &queries[0], width, n&^1, n)
-		if n%2 != 0 {
-			tileAVX2(&dots[n-2], &codes[(n-2)*width], &queries[0], width, 2, n)
+//go:noescape
+func tileVNNI(dots *int32, codes *int8, queries *int16, width, rows, n int)
+
+// inTiles makes a kernel's DotsOfMany of a function that takes rows of a multiple of high with four queries. Rows that are left
+// over are done together with rows before them, once more; fewer than high in all and fewer than four queries go one by one.
+func inTiles(
+	high int, tile func(dots *int32, codes *int8, queries *int16, width, rows, n int), one func([]int32, []int8, []int16),
+) func([]int32, []int8, []int16, int) {
+	rest := oneByOne(one)
+	return func(dots []int32, codes []int8, queries []int16, width int) {
+		if width == 0 || width%Lane != 0 || len(codes)%width != 0 || len(queries)%width != 0 || len(dots) != len(codes)/width*(len(queries)/width) {
+			panic("scan: codes, queries and dots do not fit together")
 		}
+		n := len(codes) / width
+		for ; n >= high && len(queries) >= 4*width; dots, queries = dots[4*n:], queries[4*width:] {
+			tile(&dots[0], &codes[0], &queries[0], width, n-n%high, n)
+			if n%high != 0 {
+				tile(&dots[n-high], &codes[(n-high)*width], &queries[0], width, high, n)
+			}
+		}
+		rest(dots, codes, queries, width)
 	}
-	oneByOne(inGroups(dotsAVX2))(dots, codes, queries, width)
 }
 
 // inGroups makes a kernel's Dots of a function that takes four rows at a time. Rows that are left over are done together
